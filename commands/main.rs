@@ -14,7 +14,7 @@ mod setup;
 mod shell;
 mod watch;
 
-use crate::output::{Outcome, Report};
+use crate::output::{Ended, Outcome};
 use base::{Exit, Result};
 use shell::cli::{self, Parsed};
 use shell::console::Console;
@@ -55,7 +55,7 @@ fn main() -> ExitCode {
         }
         Parsed::Wrong(options, words, error, help) => {
             let console = Console::new(&options, &env);
-            let report = Report::new(&words, false, Err(error));
+            let report = Ended::new(&words, false, Err(error));
             let exit = match help {
                 Some(help) if !options.json => settle(&console, report.exit(), console.help(&help, false)),
                 _ => settle(&console, report.exit(), console.show(&report)),
@@ -69,7 +69,7 @@ fn main() -> ExitCode {
 /// Writes the metrics, tells the watchdog, shows the result, and says with which status the process ends.
 fn finish(session: &Session, begun: Instant, mut pings: Option<Pings>, result: Result<Outcome>) -> u8 {
     let result = session.call.has_read_one_moment().and(result);
-    let mut report = Report::new(&session.call.command, session.call.dry_run(), result);
+    let mut report = Ended::new(&session.call.command, session.call.dry_run(), result);
     report.outcome.failure = report.outcome.failure.take().or_else(|| session.call.take_fault());
     session.call.note_end(report.exit());
     let mut warnings = session.call.take_warnings();

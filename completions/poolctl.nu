@@ -11,9 +11,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -35,9 +35,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl init color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -49,7 +49,7 @@ module completions {
     [ "auto" "always" "never" ]
   }
 
-  # Run the whole job on embedded networks: no config, no node, no keys, and seconds of your time
+  # Run every step on two embedded chains in seconds: no config, no node, no keys
   export extern "poolctl demo" [
     --keep                    # Leave the networks running afterwards, until Ctrl-C
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
@@ -57,9 +57,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl demo color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -81,9 +81,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl sync color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -103,9 +103,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl pool color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -117,7 +117,7 @@ module completions {
     [ "auto" "always" "never" ]
   }
 
-  # Add a pool, after looking at its contract
+  # Verify the contract of a pool and add it
   export extern "poolctl pool add" [
     --abi: string             # What the contract answers to: erc4626, legacy, viddhana, or auto to find out
     --asset: string           # What is deposited, where the contract itself does not say (legacy)
@@ -132,9 +132,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl pool add color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -155,9 +155,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl pool list color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -176,9 +176,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl pool show color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -198,9 +198,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl pool position color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -214,16 +214,16 @@ module completions {
     [ "auto" "always" "never" ]
   }
 
-  # Say whether a member may withdraw so many shares, with every reason why not; exit 5 if not
+  # Check whether a member may withdraw shares, with every reason against it; exit 5 if not
   export extern "poolctl pool validate-withdrawal" [
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl pool validate-withdrawal color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -238,7 +238,7 @@ module completions {
     [ "auto" "always" "never" ]
   }
 
-  # Say whether a member may deposit so much, with every reason why not; exit 5 if not
+  # Check whether a member may deposit an amount, with every reason against it; exit 5 if not
   export extern "poolctl pool validate-deposit" [
     --on-chain                # Read the pool and the member's balance on chain
     --at: string              # Read at this block: finalized, safe, latest or a number [default: evm.at]
@@ -247,9 +247,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl pool validate-deposit color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -272,9 +272,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl pool reconcile color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -295,9 +295,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl pool accept-change color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -320,9 +320,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl pool rescan color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -342,9 +342,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl member color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -365,9 +365,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl member add color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -382,16 +382,16 @@ module completions {
 
   # List members in the order in which they appeared
   export extern "poolctl member list" [
-    --limit: string           # Show at most so many
+    --limit: string           # Show at most N members
     --after: string           # Go on after this id, the last one of the page before
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl member list color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -410,9 +410,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl member show color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -432,9 +432,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl withdrawal color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -455,9 +455,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl withdrawal request color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -477,15 +477,15 @@ module completions {
     --status: string          # Only those: pending, processing, completed or failed
     --member: string          # Only of this member, by name or address
     --pool: string            # Only from this pool, by name or address
-    --limit: string           # Show at most so many
+    --limit: string           # Show at most N withdrawals, newest first
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl withdrawal list color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -507,9 +507,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl withdrawal complete color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -524,7 +524,7 @@ module completions {
 
   # Give a withdrawal up: its shares are free again
   export extern "poolctl withdrawal fail" [
-    --reason: string          # Why; it stands in the list and in the audit log
+    --reason: string          # Reason, for the list and the audit log
     --unverified              # Do not look at the chain: on your word, its transaction never moves the shares
     --dry-run                 # Show what would be done; write, sign and send nothing
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
@@ -532,9 +532,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl withdrawal fail color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -547,16 +547,16 @@ module completions {
     [ "auto" "always" "never" ]
   }
 
-  # Share out rewards: weights, cycles, epochs, claims, exports, yields
+  # Distribute rewards: weights, cycles, epochs, claims, exports, yields
   export extern "poolctl reward" [
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl reward color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -576,9 +576,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl reward set-weight color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -599,9 +599,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl reward weights color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -622,9 +622,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl reward cycle color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -636,16 +636,16 @@ module completions {
     [ "auto" "always" "never" ]
   }
 
-  # See, make and verify the epochs of pools
+  # Show, create and verify the epochs of pools
   export extern "poolctl reward epoch" [
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl reward epoch color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -657,7 +657,7 @@ module completions {
     [ "auto" "always" "never" ]
   }
 
-  # Make an epoch of one pool by hand, beside or instead of those of the cycle
+  # Create a manual epoch of one pool, beside or instead of those of the cycle
   export extern "poolctl reward epoch create" [
     --start: string           # First block
     --end: string             # First block after it
@@ -668,9 +668,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl reward epoch create color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -683,7 +683,7 @@ module completions {
     [ "auto" "always" "never" ]
   }
 
-  # Distribute epochs that were made by hand
+  # Distribute manual epochs
   export extern "poolctl reward epoch distribute" [
     --dry-run                 # Show what would be done; write, sign and send nothing
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
@@ -691,9 +691,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl reward epoch distribute color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -708,16 +708,16 @@ module completions {
 
   # List epochs, the newest first
   export extern "poolctl reward epoch list" [
-    --limit: string           # So many
+    --limit: string           # Show at most N epochs, newest first
     --before: string          # Only those that start before this block
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl reward epoch list color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -737,9 +737,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl reward epoch show color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -763,9 +763,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl reward epoch verify color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -785,9 +785,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl reward apr color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -815,9 +815,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl reward export color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -838,9 +838,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl reward pending color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -862,9 +862,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl reward claim color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -885,9 +885,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl oracle color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -899,7 +899,7 @@ module completions {
     [ "auto" "always" "never" ]
   }
 
-  # Add a feed, after looking at its contract
+  # Verify the contract of a feed and add it
   export extern "poolctl oracle add" [
     --asset: string           # What it prices: a symbol or a token's address
     --address: string         # The feed's contract
@@ -916,9 +916,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl oracle add color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -938,9 +938,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl oracle list color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -962,9 +962,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl oracle fetch color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -987,9 +987,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl oracle get color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1004,7 +1004,7 @@ module completions {
 
   # The median price of all feeds of an asset, if enough of them agree; exit 5 if not
   export extern "poolctl oracle aggregate" [
-    --min-quorum: string      # So many feeds at least must have a price that may be used [default: more than half]
+    --min-quorum: string      # At least N feeds must have a valid price [default: more than half]
     --max-spread: string      # Largest distance between the prices, as a part of their median, 0 to 1 [default: oracle.max_spread]
     --at: string              # Read at this block: finalized, safe, latest or a number [default: evm.at]
     --dry-run                 # Show what would be done; write, sign and send nothing
@@ -1013,9 +1013,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl oracle aggregate color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1038,9 +1038,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl oracle check color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1056,15 +1056,15 @@ module completions {
   # Show the alerts of feeds: those that are open, or all of them
   export extern "poolctl oracle alerts" [
     --closed                  # The closed ones too, the newest first
-    --limit: string           # With --closed: at most so many
+    --limit: string           # With --closed: show at most N alerts, newest first
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl oracle alerts color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1084,9 +1084,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl risk color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1114,9 +1114,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl risk set color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1139,9 +1139,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl risk fetch color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1161,9 +1161,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl risk show color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1176,7 +1176,7 @@ module completions {
     [ "auto" "always" "never" ]
   }
 
-  # Check every risk rule of pools; exit 5 if one is violated or cannot be told
+  # Check every risk rule of pools; exit 5 if one is violated or cannot be evaluated
   export extern "poolctl risk check" [
     --all                     # All pools
     --at: string              # Read at this block: finalized, safe, latest or a number [default: evm.at]
@@ -1187,9 +1187,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl risk check color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1205,15 +1205,15 @@ module completions {
   # Show the violations of pools: those that are open, or all of them
   export extern "poolctl risk violations" [
     --closed                  # The closed ones too, the newest first
-    --limit: string           # With --closed: at most so many
+    --limit: string           # With --closed: show at most N alerts, newest first
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl risk violations color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1228,16 +1228,16 @@ module completions {
 
   # Set the emergency pause of a pool: no deposit and no withdrawal validates
   export extern "poolctl risk pause" [
-    --reason: string          # Why; it stands in the audit log
+    --reason: string          # Reason, for the audit log
     --dry-run                 # Show what would be done; write, sign and send nothing
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl risk pause color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1252,16 +1252,16 @@ module completions {
 
   # Lift the emergency pause of a pool
   export extern "poolctl risk unpause" [
-    --reason: string          # Why; it stands in the audit log
+    --reason: string          # Reason, for the audit log
     --dry-run                 # Show what would be done; write, sign and send nothing
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl risk unpause color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1276,16 +1276,16 @@ module completions {
 
   # Close the circuit breaker of a pool, once its cause is gone
   export extern "poolctl risk reset-breaker" [
-    --reason: string          # Why; it stands in the audit log
+    --reason: string          # Reason, for the audit log
     --dry-run                 # Show what would be done; write, sign and send nothing
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl risk reset-breaker color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1305,9 +1305,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl pooler color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1330,9 +1330,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl pooler add color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1352,9 +1352,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl pooler list color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1366,16 +1366,16 @@ module completions {
     [ "auto" "always" "never" ]
   }
 
-  # Register farmers, make them ready to plant, see and change them, and bring their keys in and out
+  # Register farmers, make them ready to plant, show and change them, and bring their keys in and out
   export extern "poolctl farmer" [
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl farmer color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1399,9 +1399,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl farmer register color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1426,9 +1426,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl farmer import color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1454,9 +1454,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl farmer list color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1475,9 +1475,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl farmer show color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1504,21 +1504,21 @@ module completions {
     --payout: string          # Where its proceeds go
     --no-payout               # Its proceeds stay with it
     --pooler: string          # Move it to this pooler, by name or id
-    --status: string@"nu-complete poolctl farmer set status" # active plants; leaving plants no more, and what stands is still worked and harvested; departed is the end
+    --status: string@"nu-complete poolctl farmer set status" # active plants; leaving plants no more, and its open pails are still worked and harvested; departed is the end
     --target-zeros: string    # Zeros that are enough for it, 1 to 16, and never more than count in the block; none = as for all
     --min-work-time: string   # No work for it is submitted before, as in 180s after the block's start, but at the deadline; none = as for all
-    --harvest-only: string@"nu-complete poolctl farmer set harvest_only" # Plant nothing for it, and still work and harvest what stands: true, false, or none = as for all
-    --min-stake: string       # Stake at least so much KALE, and nothing where it holds less; none = as for all
-    --max-stake: string       # Stake at most so much KALE; none = as for all
+    --harvest-only: string@"nu-complete poolctl farmer set harvest_only" # Plant nothing for it, and still work and harvest its open pails: true, false, or none = as for all
+    --min-stake: string       # Stake at least AMOUNT KALE, and nothing where it holds less; none = as for all
+    --max-stake: string       # Stake at most AMOUNT KALE; none = as for all
     --dry-run                 # Show what would be done; write, sign and send nothing
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl farmer set color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1531,7 +1531,7 @@ module completions {
     [ "auto" "always" "never" ]
   }
 
-  # Check what farmers lack before they can plant, and how to mend it; those that lack nothing become active
+  # Check what farmers lack before they can plant, and how to fix it; those that lack nothing become active
   export extern "poolctl farmer check-funding" [
     --all                     # All who have not departed
     --dry-run                 # Show what would be done; write, sign and send nothing
@@ -1540,9 +1540,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl farmer check-funding color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1568,9 +1568,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl farmer trust color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1591,9 +1591,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl farmer export-key color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1613,9 +1613,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl block color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1636,9 +1636,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl plant color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1662,9 +1662,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl work color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1686,9 +1686,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl work submit color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1705,8 +1705,8 @@ module completions {
   export extern "poolctl harvest" [
     --parallel: string        # Transactions under way at once; default: kale.parallel
     --extend                  # Let pails that expire soon and cannot be harvested yet live a day longer
-    --release: string         # Do nothing but release the held pail of this farmer (id or address): the next harvest looks at the chain afresh
-    --book-lost: string       # Do nothing but book the stake of this farmer as lost, whose pail is gone and no payment of it is in sight
+    --release: string         # Only release the held pail of this farmer (id or address): the next harvest reads the chain again
+    --record-lost: string     # Only record the stake of this farmer as lost: its pail is gone, and no payment of it is found
     --block: string           # The block of the pail that is released or given up
     --dry-run                 # Show what would be done; write, sign and send nothing
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
@@ -1714,9 +1714,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl harvest color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1735,9 +1735,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl farm color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1761,9 +1761,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl farm run color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1784,9 +1784,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl farm plan color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1800,16 +1800,16 @@ module completions {
 
   # Compare farmers with the chain: pails of a day, mints, balances; exit 5 on any difference
   export extern "poolctl farm reconcile" [
-    --blocks: string          # Look back over so many blocks, a week at most; a pail lives for about a day, 288 blocks
+    --blocks: string          # Look back over N blocks, a week at most; a pail lives for about a day, 288 blocks
     --dry-run                 # Show what would be done; write, sign and send nothing
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl farm reconcile color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1821,16 +1821,16 @@ module completions {
     [ "auto" "always" "never" ]
   }
 
-  # See, settle or give up transactions that are not settled yet
+  # Show, settle or give up transactions that are not settled yet
   export extern "poolctl operations" [
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl operations color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1849,9 +1849,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl operations list color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1871,9 +1871,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl operations settle color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1885,18 +1885,18 @@ module completions {
     [ "auto" "always" "never" ]
   }
 
-  # Give up a transaction that can never take effect any more, and of which nobody tells what became
+  # Give up a transaction that can never take effect any more and whose outcome is unknown
   export extern "poolctl operations give-up" [
-    --reason: string          # Why, for the audit log
+    --reason: string          # Reason, for the audit log
     --dry-run                 # Show what would be done; write, sign and send nothing
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl operations give-up color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1915,9 +1915,9 @@ module completions {
     --entropy: string         # Entropy of the block, hex or base64
     --farmer: string          # The farmer: G…, C… or 64 hex digits
     --start: string           # First nonce [default: a random one]
-    --zeros: string           # Stop at the first nonce with at least so many zeros, 0 to 64
-    --nonces: string          # Try so many nonces
-    --seconds: string         # Stop after so many seconds
+    --zeros: string           # Stop at the first nonce with at least Z zeros, 0 to 64
+    --nonces: string          # Try at most COUNT nonces
+    --seconds: string         # Stop after S seconds
     --jobs: path              # Jobs as NDJSON from a file or stdin (-): {id, index, entropy, farmer, start?, nonces?, zeros?, until?}
     --stream                  # With --jobs, write every improvement as it is found
     --bench                   # Measure every kernel and number of threads on this machine
@@ -1928,9 +1928,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl grind color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1942,16 +1942,16 @@ module completions {
     [ "auto" "always" "never" ]
   }
 
-  # See, check and change settings
+  # Show, check and change settings
   export extern "poolctl config" [
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl config color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1971,9 +1971,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl config show color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1992,9 +1992,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl config check color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -2013,9 +2013,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl config path color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -2027,7 +2027,7 @@ module completions {
     [ "auto" "always" "never" ]
   }
 
-  # Change a setting at run time; it is kept in the state and audited
+  # Change a setting at run time; it is stored in the state and audited
   export extern "poolctl config set" [
     --dry-run                 # Show what would be done; write, sign and send nothing
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
@@ -2035,9 +2035,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl config set color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -2059,9 +2059,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl config unset color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -2081,9 +2081,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl state color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -2103,9 +2103,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl state check color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -2124,9 +2124,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl state backup color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -2147,9 +2147,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl state restore color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -2172,9 +2172,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl state prune color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -2194,9 +2194,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl state migrate color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -2215,9 +2215,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl state path color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -2231,21 +2231,21 @@ module completions {
 
   # Show the audit log, follow it, or verify it
   export extern "poolctl events" [
-    --kind: string            # Only this kind, or with a trailing dot all kinds that begin so
+    --kind: string            # Only this kind; with a trailing dot, all kinds with this prefix
     --subject: string         # Only about this subject: a pool, a member, a setting
     --run: string             # Only those of this run
     --since: string           # Only since this time (RFC 3339), or not longer ago than this (as in 24h)
-    --limit: string           # The newest so many
+    --limit: string           # Show at most N events, newest first
     --follow(-f)              # Then wait for new ones, until Ctrl-C; with --json an object a line, the result last
-    --verify                  # Walk the whole chain of hashes instead; exit code 5 names the first broken row
+    --verify                  # Verify the whole hash chain instead; exit code 5 names the first broken row
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl events color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -2257,16 +2257,16 @@ module completions {
     [ "auto" "always" "never" ]
   }
 
-  # Say whether this installation is sound: settings, files, state, clock, endpoints, contracts, farmers
+  # Check this installation: settings, files, state, clock, endpoints, contracts, farmers
   export extern "poolctl doctor" [
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl doctor color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -2278,7 +2278,7 @@ module completions {
     [ "auto" "always" "never" ]
   }
 
-  # Say whether the pool is looked after; exit 5 if it is not
+  # Check that every job runs on time and nothing is stuck; exit 5 if not
   export extern "poolctl health" [
     --nagios                  # One line for a monitoring system, exit 0/1/2/3: warning above a limit, critical above twice as much or where an alert is open
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
@@ -2286,9 +2286,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl health color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -2307,9 +2307,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl metrics color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -2329,9 +2329,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl report color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -2351,9 +2351,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl info color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -2372,9 +2372,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl version color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -2393,9 +2393,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl help color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -2415,9 +2415,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl schema color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -2441,9 +2441,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl completions color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -2464,9 +2464,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl man color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -2486,9 +2486,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl sandbox color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -2500,7 +2500,7 @@ module completions {
     [ "auto" "always" "never" ]
   }
 
-  # Start both networks, furnish them, and run them until Ctrl-C
+  # Start both networks with sample contracts and accounts, and run them until Ctrl-C
   export extern "poolctl sandbox up" [
     --evm-port: string        # Port of the EVM; 0 takes a free one
     --stellar-port: string    # Port of the Stellar network; 0 takes a free one
@@ -2513,9 +2513,9 @@ module completions {
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
     --color: string@"nu-complete poolctl sandbox up color" # When to use colours
-    --yes                     # Agree beforehand to what would be asked
+    --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace

@@ -90,7 +90,7 @@ fn replay(network: &Network, story: Story, base: &Path, table: &mut Table) -> Re
     remove(&own)?;
     let (ours, our_cpu, peak) = sorted(&ours);
     let (bare, bare_cpu, _) = sorted(&bare);
-    let what = format!("{} Transfer logs ({})", network.holders, story.word());
+    let what = format!("{} Transfer logs ({})", network.holders, story.as_str());
     table.note(format!("{what}, decoded and taken into the state"), spread(&ours));
     table.note("the same rows inserted by a bare loop".to_owned(), spread(&bare));
     table.note("both: on a processor".to_owned(), format!("{}; {}", spread(&our_cpu), spread(&bare_cpu)));

@@ -33,7 +33,7 @@ pub enum Story {
 }
 
 impl Story {
-    pub const fn word(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Mints => "mints",
             Self::Trades => "trades",
@@ -53,7 +53,7 @@ impl Story {
     }
 
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Mints, Self::Trades].into_iter().find(|story| story.word() == word)
+        [Self::Mints, Self::Trades].into_iter().find(|story| story.as_str() == word)
     }
 }
 
@@ -82,7 +82,7 @@ impl Network {
         let Self { first, holders, head, .. } = self;
         [
             format!("--job={job}"),
-            format!("--story={}", story.word()),
+            format!("--story={}", story.as_str()),
             format!("--url={}", self.node.url()),
             format!("--first={first}"),
             format!("--holders={holders}"),

@@ -25,7 +25,7 @@ pub fn play(stage: &mut Stage<'_>, networks: &Networks) -> Result<Harvests, End>
         enrol(stage, networks)?;
         farm(stage, networks)?;
         let harvests = Harvests::of(stage, networks)?;
-        stage.say("At the end of the day: is everything looked after, and is the installation sound?")?;
+        stage.say("At the end of the day: did every job run, and is the installation sound?")?;
         stage.run("health")?;
         stage.run("doctor")?;
         stage.run("report --html report.html")?;

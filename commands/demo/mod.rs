@@ -17,7 +17,7 @@ use tally::{Harvests, Rewards};
 /// What ticks once the show is over, with --keep.
 const TICK: Tick = Tick::Every(Duration::from_secs(1));
 
-/// Run the whole job on embedded networks: no config, no node, no keys, and seconds of your time
+/// Run every step on two embedded chains in seconds: no config, no node, no keys
 ///
 /// Starts an EVM and a Stellar network inside this process, with vaults, depositors, price feeds, a risk engine and a
 /// farm, and runs poolctl on them as an operator would: every command is shown with its output. Nothing leaves this

@@ -78,7 +78,7 @@ pub fn play(stage: &mut Stage<'_>, networks: &Networks) -> Result<Rewards, End> 
     stage.run("sync --all")?;
     stage.run("withdrawal list")?;
 
-    stage.say("The books: every figure is checked against every other.")?;
+    stage.say("The ledger: every figure is checked against every other.")?;
     stage.run("state check --full")?;
     stage.run("events --limit 5")?;
     stage.run("pool list")?;

@@ -216,7 +216,7 @@ impl Harvests {
         page.rows(["KALE", ">STAKES BACK", ">REWARDS"], farmers.chain(others), |row| row);
         page.line(format!("together {}; the contract minted {}", self.total, self.minted));
         let (pails, rewards, forecast) = (self.pails, &self.rewards, &self.forecast);
-        page.line(format!("{pails} harvests paid {rewards}; the forecasts were {forecast}"));
+        page.line(format!("{} paid {rewards}; the forecasts were {forecast}", counted(pails, "harvest")));
     }
 }
 

@@ -71,7 +71,10 @@ impl Present for BlockOutput {
             });
         }
         if self.open_pails > 0 {
-            page.line(format!("{} stakes of earlier blocks are open: poolctl harvest", self.open_pails));
+            page.line(format!(
+                "{} of earlier blocks open: poolctl harvest",
+                counted(self.open_pails, "stake")
+            ));
         }
         page.line(&self.view);
     }

@@ -2,7 +2,7 @@
 
 use crate::shell::options::parallel;
 use crate::shell::prelude::*;
-use app::farming::harvest::{DecisionOutput, HarvestOutput, book_lost, harvest, release};
+use app::farming::harvest::{DecisionOutput, HarvestOutput, harvest, record_lost, release};
 
 /// Harvest: fetch stake and reward of every worked pail of blocks that have ended, oldest first
 ///
@@ -10,11 +10,11 @@ use app::farming::harvest::{DecisionOutput, HarvestOutput, book_lost, harvest, r
 /// the state did not know.
 ///
 /// All farmers are harvested for, those that leave too. A pail that was never worked, or that is gone without pay, is
-/// booked as a loss with its reason; where the endpoint's history is too short to tell, it stays open. A pail that expires
+/// recorded as a loss with its reason; where the endpoint's history is too short to tell, it stays open. A pail that expires
 /// soon is an alert.
 ///
 /// A pail about which the chain contradicts itself is held until it is released: then what a harvest of ours minted, by the
-/// chain's events, is booked, and what is still there is fetched.
+/// chain's events, is recorded, and what is still there is fetched.
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl harvest\n         poolctl harvest --extend\n         \
                    poolctl harvest --release GBQHTQ7NTSKHVTSVM6EHUO3TU4P4BK2TAAII25V2TT2Q6OWXUJWEKALE --block 37")]
@@ -25,12 +25,12 @@ pub struct Harvest {
     /// Let pails that expire soon and cannot be harvested yet live a day longer
     #[arg(long)]
     extend: bool,
-    /// Do nothing but release the held pail of this farmer (id or address): the next harvest looks at the chain afresh
+    /// Only release the held pail of this farmer (id or address): the next harvest reads the chain again
     #[arg(long, value_name = "FARMER", group = "decision", requires = "block", conflicts_with_all = ["extend", "parallel"])]
     release: Option<String>,
-    /// Do nothing but book the stake of this farmer as lost, whose pail is gone and no payment of it is in sight
+    /// Only record the stake of this farmer as lost: its pail is gone, and no payment of it is found
     #[arg(long, value_name = "FARMER", group = "decision", requires = "block", conflicts_with_all = ["extend", "parallel"])]
-    book_lost: Option<String>,
+    record_lost: Option<String>,
     /// The block of the pail that is released or given up
     #[arg(long, value_name = "N", requires = "decision")]
     block: Option<u32>,
@@ -43,9 +43,9 @@ impl Harvest {
         let app = App::open(session)?;
         session.call.covers(self.block.is_none());
         let dry_run = self.dry.dry_run;
-        match (&self.release, &self.book_lost, self.block) {
+        match (&self.release, &self.record_lost, self.block) {
             (Some(farmer), _, Some(block)) => Outcome::of(&release(&app, farmer, block, dry_run)?),
-            (None, Some(farmer), Some(block)) => Outcome::of(&book_lost(&app, farmer, block, dry_run)?),
+            (None, Some(farmer), Some(block)) => Outcome::of(&record_lost(&app, farmer, block, dry_run)?),
             _ => Outcome::document(&harvest(&app, self.parallel, self.extend, dry_run)?),
         }
     }

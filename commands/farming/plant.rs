@@ -42,7 +42,9 @@ impl Present for PlantOutput {
         let block = self.block.unwrap_or_default();
         let what = match &self.wait_until {
             Some(until) => format!("too late for block {block}: the next one can begin at {until}"),
-            None => format!("block {block}: planted {} farmers, {}", self.planted, self.staked),
+            None => {
+                format!("block {block}: planted {}, {}", counted(self.planted, "farmer"), self.staked)
+            }
         };
         page.line(what).line(view);
     }

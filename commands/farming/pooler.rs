@@ -3,7 +3,7 @@
 use crate::shell::prelude::*;
 use app::farming::pooler::{AddOutput, ListOutput, PoolerView};
 use base::amount::parse_weight;
-use kale::{Terms, poolers};
+use kale::{RewardSplit, poolers};
 
 commands! {
     /// Add and list poolers: who works for a group of farmers, and on what terms
@@ -41,7 +41,7 @@ impl Add {
         poolers::check_name("NAME", &self.name)?;
         let split = parse_weight("reward-split", &self.reward_split)?;
         let fee = parse_weight("platform-fee", &self.platform_fee)?;
-        let terms = Terms::new(split, fee)?;
+        let terms = RewardSplit::new(split, fee)?;
         let app = App::open(session)?;
         let (pooler, changed) = app.write(self.dry.dry_run, |work| {
             work.state.write(work.permit, |tx| poolers::add(tx, &self.name, self.capacity, terms))
@@ -53,10 +53,10 @@ impl Add {
 impl Present for AddOutput {
     fn present(&self, page: &mut Page) {
         let PoolerView { id, name, capacity, reward_split, platform_fee, .. } = &self.pooler;
-        let what = if self.changed { "added pooler" } else { "is there already: pooler" };
+        let what = if self.changed { "added pooler" } else { "exists already: pooler" };
         page.line(format!("{what} \"{name}\"")).pairs([
             ("id", id.as_str()),
-            ("capacity", &format!("{capacity} farmers")),
+            ("capacity", &counted(capacity, "farmer")),
             ("reward split", reward_split),
             ("platform fee", platform_fee),
         ]);

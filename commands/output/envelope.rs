@@ -11,7 +11,7 @@ pub const SCHEMA_VERSION: u32 = 1;
 
 /// How a run ended, ready to be shown.
 #[derive(Debug, Clone)]
-pub struct Report {
+pub struct Ended {
     /// The command's words: `pool list`; empty where none was recognised.
     pub command: String,
     /// Nothing was written because `--dry-run` was given.
@@ -35,7 +35,7 @@ pub(super) struct Failure {
     details: Map<String, Value>,
 }
 
-impl Report {
+impl Ended {
     /// The report on a command that returned this.
     pub fn new(command: &str, dry_run: bool, result: Result<Outcome>) -> Self {
         Self { command: command.to_owned(), dry_run, outcome: result.unwrap_or_else(Outcome::failed) }
@@ -47,10 +47,10 @@ impl Report {
     }
 }
 
-impl Serialize for Report {
+impl Serialize for Ended {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let failure = self.outcome.failure.as_ref().map(|e| Failure {
-            code: e.code().word(),
+            code: e.code().as_str(),
             message: words::message(e),
             hint: e.remedy().map(words::hint),
             details: words::details(e),
@@ -85,19 +85,19 @@ mod tests {
         fn present(&self, _page: &mut Page) {}
     }
 
-    fn json(report: &Report) -> String {
+    fn json(report: &Ended) -> String {
         serde_json::to_string(report).unwrap()
     }
 
     #[test]
     fn fields_stand_in_their_order() {
-        let done = Report::new("pool list", false, Outcome::of(&Yes(true)));
+        let done = Ended::new("pool list", false, Outcome::of(&Yes(true)));
         assert_eq!(
             json(&done),
             r#"{"schema_version":1,"command":"pool list","ok":true,"data":true,"warnings":[],"error":null}"#
         );
         let e = Error::new(Code::StateLocked, "locked").hint("wait").detail("pid", 7);
-        let failed = Report::new("sync", true, Err(e));
+        let failed = Ended::new("sync", true, Err(e));
         assert_eq!(
             json(&failed),
             r#"{"schema_version":1,"command":"sync","ok":false,"dry_run":true,"data":null,"warnings":[],"error":{"code":"state_locked","message":"locked","hint":"wait","details":{"pid":7}}}"#

@@ -9,7 +9,7 @@ pub mod render;
 pub mod words;
 
 pub use contract::Contract;
-pub use envelope::{Report, SCHEMA_VERSION};
+pub use envelope::{Ended, SCHEMA_VERSION};
 pub use outcome::{Outcome, Present};
 pub(crate) use page::cells;
 pub use page::{Cell, Page, Table};

@@ -21,7 +21,7 @@ pub enum Status {
 
 impl Status {
     /// The word at the head of the line.
-    pub const fn word(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "OK",
             Self::Warning => "WARNING",
@@ -89,12 +89,12 @@ impl Probe {
 
     /// The check itself failed: nothing can be told.
     pub fn failed(service: &'static str, e: &Error) -> Self {
-        Self::new(service, Status::Unknown, format!("{}: {e}", e.code().word()), Vec::new())
+        Self::new(service, Status::Unknown, format!("{}: {e}", e.code().as_str()), Vec::new())
     }
 
     /// The line, with its newline.
     pub fn line(&self) -> String {
-        let mut line = format!("{} {} - {}", self.service, self.status.word(), plain(&self.text));
+        let mut line = format!("{} {} - {}", self.service, self.status.as_str(), plain(&self.text));
         for (i, perf) in self.perf.iter().enumerate() {
             line.push_str(if i == 0 { " | " } else { " " });
             perf.write(&mut line);

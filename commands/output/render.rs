@@ -1,7 +1,7 @@
 //! The one renderer: turns a report into the text for stdout and the text for stderr. It writes nothing itself.
 
 use super::page::{Page, Piece, Table};
-use super::{Report, words};
+use super::{Ended, words};
 use base::Error;
 use base::redact::plain;
 use comfy_table::{CellAlignment, ContentArrangement, presets};
@@ -29,7 +29,7 @@ impl Style {
 }
 
 /// The JSON document with its newline: one line in a pipe, indented on a terminal.
-pub fn json(report: &Report, terminal: bool) -> String {
+pub fn json(report: &Ended, terminal: bool) -> String {
     // A stream is one document a line, on a terminal too.
     let text = if terminal && !report.outcome.streamed {
         serde_json::to_value(report).and_then(|report| serde_json::to_string_pretty(&report))
@@ -66,7 +66,7 @@ pub fn page(page: &Page, style: Style) -> String {
 }
 
 /// What a person sees on stderr: that nothing was written, warnings, and why it failed.
-pub fn notices(report: &Report, style: Style) -> String {
+pub fn notices(report: &Ended, style: Style) -> String {
     let mut text = String::new();
     if report.dry_run {
         let _ = writeln!(text, "{}", style.paint(CYAN, "dry run: nothing was written"));
@@ -274,7 +274,7 @@ mod tests {
     fn notices_name_warnings_then_the_error() {
         let failure = Error::new(Code::Partial, "1 of 2 failed").hint("again");
         let outcome = Outcome::failed(failure).warn(["slow".to_owned()]);
-        let report = Report::new("sync", true, Ok(outcome));
+        let report = Ended::new("sync", true, Ok(outcome));
         let text = notices(&report, Style::default());
         assert_eq!(text, "dry run: nothing was written\nwarning: slow\nerror: 1 of 2 failed\nhint: again\n");
         assert!(json(&report, true).contains("\n  \"schema_version\": 1,\n"));

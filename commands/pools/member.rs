@@ -46,7 +46,7 @@ impl Add {
 impl Present for AddOutput {
     fn present(&self, page: &mut Page) {
         let name = self.member.name.as_ref().map(|name| format!(" \"{name}\"")).unwrap_or_default();
-        let what = if self.changed { "kept" } else { "is there already:" };
+        let what = if self.changed { "added" } else { "exists already:" };
         page.line(format!("member{name} {what} {}", self.member.address));
     }
 }
@@ -55,8 +55,8 @@ impl Present for AddOutput {
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl member list --limit 20")]
 pub struct List {
-    /// Show at most so many
-    #[arg(long, default_value_t = 100)]
+    /// Show at most N members
+    #[arg(long, value_name = "N", default_value_t = 100)]
     limit: u32,
     /// Go on after this id, the last one of the page before
     #[arg(long, value_name = "ID", default_value_t = 0)]

@@ -45,7 +45,7 @@ pub struct Shown {
     /// The closed ones too, the newest first
     #[arg(long)]
     closed: bool,
-    /// With --closed: at most so many
+    /// With --closed: show at most N alerts, newest first
     #[arg(long, value_name = "N", default_value_t = 50, requires = "closed", value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
 }
@@ -62,7 +62,7 @@ impl Present for AlertsOutput {
         let rows = self.alerts.iter().map(|alert| {
             let state = if alert.open { "OPEN" } else { "closed" };
             let since = format!("{} ago", clock::span(age(alert.since, self.now)));
-            cells![alert.subject, alert.kind, state, since, format!("{} times", alert.count), alert.why]
+            cells![alert.subject, alert.kind, state, since, counted(alert.count, "time"), alert.why]
         });
         if !table(page, [self.head, "KIND", "STATE", ">SINCE", ">SEEN", "WHY"], rows) {
             page.line("nothing to show");

@@ -36,7 +36,7 @@ impl Sync {
         }
         let what = match pools.as_slice() {
             [pool] => format!("cannot sync pool \"{}\"", pool.name),
-            pools => format!("cannot sync {} pools", pools.len()),
+            pools => format!("cannot sync {}", counted(pools.len(), "pool")),
         };
         let report = app
             .write_on_chain(self.dry.dry_run, async |work, chain| sync::sync(work, chain, &pools, at).await)

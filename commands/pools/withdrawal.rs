@@ -180,7 +180,7 @@ pub struct Fail {
     /// The withdrawal, by its id
     #[arg(allow_negative_numbers = true)]
     id: i64,
-    /// Why; it stands in the list and in the audit log
+    /// Reason, for the list and the audit log
     #[arg(long)]
     reason: String,
     /// Do not look at the chain: on your word, its transaction never moves the shares
@@ -230,8 +230,8 @@ pub struct List {
     /// Only from this pool, by name or address
     #[arg(long)]
     pool: Option<String>,
-    /// Show at most so many
-    #[arg(long, default_value_t = 100)]
+    /// Show at most N withdrawals, newest first
+    #[arg(long, value_name = "N", default_value_t = 100)]
     limit: u32,
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl events --kind reward. --since 24h")]
 pub struct Events {
-    /// Only this kind, or with a trailing dot all kinds that begin so
+    /// Only this kind; with a trailing dot, all kinds with this prefix
     #[arg(long, value_name = "KIND")]
     kind: Option<String>,
     /// Only about this subject: a pool, a member, a setting
@@ -24,13 +24,13 @@ pub struct Events {
     /// Only since this time (RFC 3339), or not longer ago than this (as in 24h)
     #[arg(long, value_name = "TIME", value_parser = since)]
     since: Option<Timestamp>,
-    /// The newest so many
+    /// Show at most N events, newest first
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
     /// Then wait for new ones, until Ctrl-C; with --json an object a line, the result last
     #[arg(long, short)]
     follow: bool,
-    /// Walk the whole chain of hashes instead; exit code 5 names the first broken row
+    /// Verify the whole hash chain instead; exit code 5 names the first broken row
     #[arg(long, conflicts_with_all = ["kind", "subject", "run", "since", "limit", "follow"])]
     verify: bool,
 }
@@ -97,12 +97,17 @@ impl Present for EventsOutput {
                     0 => String::new(),
                     pruned => format!(" ({pruned} more were pruned)"),
                 };
-                page.line(format!("{} events, unbroken{pruned}; last hash {}", chain.events, chain.head));
+                page.line(format!(
+                    "{}, unbroken{pruned}; last hash {}",
+                    counted(chain.events, "event"),
+                    chain.head
+                ));
             }
             Some(chain) => {
                 page.line(format!(
-                    "the first {} events are unbroken; last good hash {}",
-                    chain.events, chain.head
+                    "{} unbroken from the first; last good hash {}",
+                    counted(chain.events, "event"),
+                    chain.head
                 ));
             }
             None if self.events.is_empty() => {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use stellar::submit::Stellar;
 
 commands! {
-    /// See, settle or give up transactions that are not settled yet
+    /// Show, settle or give up transactions that are not settled yet
     #[command(before_help = "Example: poolctl operations list")]
     Command {
         List(List) = "operations list": ListOutput;
@@ -105,18 +105,18 @@ fn outlook(seen: &Result<Outlook>) -> (bool, String) {
     }
 }
 
-/// Give up a transaction that can never take effect any more, and of which nobody tells what became
+/// Give up a transaction that can never take effect any more and whose outcome is unknown
 ///
 /// Its validity must be over; try operations settle first. Every endpoint is asked for it once more: where one knows what became
 /// of it, it is settled instead, and where none can be asked, nothing is done. What it did, if it did anything, is read from the
-/// chain by the next farm reconcile, or farm run. The reason is kept in the audit log.
+/// chain by the next farm reconcile, or farm run. The reason is recorded in the audit log.
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl operations give-up 12 --reason forgotten")]
 pub struct GiveUp {
     /// Number of the operation, as operations list shows it
     #[arg(value_name = "ID")]
     id: i64,
-    /// Why, for the audit log
+    /// Reason, for the audit log
     #[arg(long, value_name = "TEXT")]
     reason: String,
     #[command(flatten)]

@@ -30,16 +30,16 @@ commands! {
     }
 }
 
-/// Start both networks, furnish them, and run them until Ctrl-C
+/// Start both networks with sample contracts and accounts, and run them until Ctrl-C
 ///
 /// On the EVM there are two vaults with their feeds, a risk engine and four depositors; on the Stellar network the KALE
 /// farm contract, a pooler and three farmers with lumens. One line on stdout says that all is ready: NAME=VALUE
-/// fields between tabs, or JSON with --json. The keys in it are made from public texts and worthless anywhere else.
+/// fields between tabs, or JSON with --json. Its keys are public test keys: never use them elsewhere.
 /// Only this machine can connect: both networks listen on 127.0.0.1.
 ///
 /// Chain time starts four weeks ago, and runs as the ticks do until it has caught up with the clock. An EVM transaction is
 /// mined at once, a Stellar one with the next ledger. The JSON-RPC methods sandbox_advance, sandbox_fund and
-/// sandbox_fault move a network on, give money, and order faults.
+/// sandbox_fault advance time, fund accounts and inject faults.
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl sandbox up --write-config sandbox.toml")]
 #[expect(clippy::doc_markdown, reason = "clap shows these lines as they stand")]
@@ -83,8 +83,9 @@ impl FromStr for Tick {
         }
         let every = duration(text)?;
         if every.is_zero() {
-            return Err(Error::new(Code::InvalidValue, "a tick of no time would never rest")
-                .hint(format!("use 1ms or more, or {MANUAL} to make blocks and ledgers by hand")));
+            return Err(Error::new(Code::InvalidValue, "a tick of no time would never rest").hint(format!(
+                "use 1ms or more, or {MANUAL} to make blocks and ledgers with sandbox_advance"
+            )));
         }
         Ok(Self::Every(every))
     }

@@ -59,7 +59,7 @@ impl Files {
     pub fn write_config(&self, networks: &Networks) -> Result<()> {
         let text = |path: &Path| {
             let text = path.to_str().map(str::to_owned);
-            text.ok_or_else(|| Error::new(Code::InvalidValue, format!("{} is no UTF-8", path.display())))
+            text.ok_or_else(|| Error::new(Code::InvalidValue, format!("{} is not UTF-8", path.display())))
         };
         let values = BTreeMap::from([
             ("state.path", text(&self.state)?),

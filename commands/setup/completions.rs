@@ -61,7 +61,7 @@ impl Shell {
                 let mut script = Vec::new();
                 clap_complete::generate(Nushell, &mut Cli::command(), "poolctl", &mut script);
                 String::from_utf8(script)
-                    .map_err(|e| Error::new(Code::Bug, format!("the script is no text: {e}")))?
+                    .map_err(|e| Error::new(Code::Bug, format!("the script is not text: {e}")))?
             }
         })
     }

@@ -13,14 +13,14 @@ use std::path::PathBuf;
 
 /// A config file for `profile` with every setting explained, and these values set.
 pub fn template(profile: &str, values: &BTreeMap<&'static str, String>) -> String {
-    let head = "# poolctl configuration. Every key is shown; those with a # in front stand at their default.\n\
+    let head = "# poolctl configuration. Every key is shown; those after a # have their default.\n\
                 # Precedence: flag > environment > this file > `poolctl config set` > default.\n\
                 # See what is in force and why: poolctl config show --origin\n";
     config::template(head, profile, values)
 }
 
 commands! {
-    /// See, check and change settings
+    /// Show, check and change settings
     #[command(before_help = "Example: poolctl config show --origin")]
     Command {
         Show(Show) = "config show": ShowOutput;
@@ -109,7 +109,7 @@ impl Present for ShowOutput {
 #[command(before_help = "Example: poolctl config check --profile mainnet")]
 pub struct Check {}
 
-/// What `config check` looked at and found.
+/// What `config check` checked and found.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct CheckOutput {
     /// The config file, if there is one.
@@ -133,7 +133,7 @@ pub struct Finding {
 
 impl From<Error> for Finding {
     fn from(e: Error) -> Self {
-        Self { code: e.code().word(), message: words::message(&e), hint: e.remedy().map(words::hint) }
+        Self { code: e.code().as_str(), message: words::message(&e), hint: e.remedy().map(words::hint) }
     }
 }
 
@@ -177,7 +177,7 @@ impl CheckOutput {
         }
         // What the environment misspells is a finding here, and a warning elsewhere.
         output.findings.extend(session.call.take_warnings().into_iter().map(|message| Finding {
-            code: Code::UnknownKey.word(),
+            code: Code::UnknownKey.as_str(),
             message,
             hint: None,
         }));
@@ -209,7 +209,7 @@ fn open_to_others(path: Option<&PathBuf>) -> Option<Finding> {
         file.profiles.values().flatten().any(|(name, _)| keys::find(name).is_some_and(Key::secret))
     });
     (holds_keys && mode & 0o077 != 0).then(|| Finding {
-        code: Code::InvalidConfig.word(),
+        code: Code::InvalidConfig.as_str(),
         message: format!("config {} holds endpoints and can be read by others", path.display()),
         hint: Some(format!("chmod 600 {}", path.display())),
     })
@@ -260,9 +260,9 @@ impl Present for PathOutput {
     }
 }
 
-/// Change a setting at run time; it is kept in the state and audited
+/// Change a setting at run time; it is stored in the state and audited
 ///
-/// Flags, the environment and the config file stand above it. Pins, paths and endpoints are set there only.
+/// Flags, the environment and the config file override it. Pins, paths and endpoints are set there only.
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl config set oracle.max_staleness_sec 1800")]
 pub struct Set {
@@ -296,7 +296,7 @@ pub struct ChangeOutput {
     pub old: Option<String>,
     /// What is stored now.
     pub new: Option<String>,
-    /// What is in force now, after everything that stands above the stored settings.
+    /// What is in force now, after everything that overrides the stored settings.
     pub in_force: Option<String>,
     /// Where that comes from.
     pub origin: Origin,
@@ -354,7 +354,7 @@ fn change(session: &Session, key: &str, new: Option<&str>, dry_run: bool) -> Res
         origin: entry.map_or(Origin::Unset, |e| e.origin.clone()),
     };
     if output.new.is_some() && output.origin != Origin::State {
-        session.call.warn(format!("{key} is stored, but {} stands above it", output.origin));
+        session.call.warn(format!("{key} is stored, but {} overrides it", output.origin));
     }
     Outcome::of(&output)
 }

@@ -49,7 +49,7 @@ impl Info {
             state: StateFacts {
                 path: state_path,
                 exists,
-                fault: fault.map(|e: &Error| e.code().word()),
+                fault: fault.map(|e: &Error| e.code().as_str()),
                 contents: contents.ok(),
             },
             limits: limits(config),

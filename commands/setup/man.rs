@@ -127,7 +127,7 @@ const fn meaning(exit: Exit) -> &'static str {
         Exit::Refused => {
             "refused: needs --yes, or a guard (breaker, wrong network, a withdrawal that does not validate) says no"
         }
-        Exit::Found => "a check found something, or there is no price that may be used",
+        Exit::Found => "a check found something, or there is no valid price",
         Exit::Locked => "the state is locked by another run",
         Exit::KeyStore => "the key store could not be unlocked",
         Exit::Transient => "transient: endpoints unreachable or rate limited; try again",

@@ -92,7 +92,10 @@ pub fn parse(args: &[OsString]) -> Parsed {
         Cli::from_arg_matches(&matches).map(|cli| (cli, words))
     });
     match cli {
-        Ok((cli, words)) => Parsed::Run(Box::new(cli), words),
+        Ok((cli, words)) => match after_equals(args) {
+            Some(error) => Parsed::Wrong(guess(args), words, error, None),
+            None => Parsed::Run(Box::new(cli), words),
+        },
         Err(e) => match e.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Parsed::Text(guess(args), e.render()),
             ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
@@ -104,7 +107,7 @@ pub fn parse(args: &[OsString]) -> Parsed {
             }
             _ => {
                 let words = guess_words(args);
-                let error = wrong(&e, &words);
+                let error = after_equals(args).unwrap_or_else(|| wrong(&e, &words));
                 Parsed::Wrong(guess(args), words, error, None)
             }
         },
@@ -155,6 +158,23 @@ fn wrong(e: &clap::Error, words: &str) -> Error {
     }
     hints.push(format!("see: {} --help", format!("poolctl {words}").trim_end()));
     Error::new(Code::Usage, message).hint(hints.join("; "))
+}
+
+/// A value beside a flag that takes it only after `=`; the parser would take it for the next argument.
+fn after_equals(args: &[OsString]) -> Option<Error> {
+    // The tree of commands takes time to build: only where such a value stands alone.
+    args.iter().find(|arg| matches!(arg.to_str(), Some("true" | "false" | "none")))?;
+    let words: Vec<String> = guess_words(args).split_whitespace().map(str::to_owned).collect();
+    let command = find(&words).ok()?;
+    args.windows(2).take_while(|pair| pair[0] != "--").find_map(|pair| {
+        let (flag, value) = (pair[0].to_str()?, pair[1].to_str()?);
+        let known = command.get_arguments().find(|known| {
+            known.is_require_equals_set() && known.get_long().is_some_and(|long| flag == format!("--{long}"))
+        })?;
+        known.get_possible_values().iter().find(|known| known.matches(value, false))?;
+        let why = format!("{flag}: its value goes after \"=\", not after a space");
+        Some(Error::new(Code::Usage, why).hint(format!("write: {flag}={value}")))
+    })
 }
 
 /// How to answer where the flags could not be parsed: they are looked for as they stand.
@@ -291,6 +311,20 @@ mod tests {
             assert_eq!(guess(&args(line)).json, json, "{line}");
         }
         assert_eq!(guess(&args("poolctl --color=always x")).color, When::Always);
+    }
+
+    #[test]
+    fn a_value_beside_its_flag_is_named() {
+        for line in [
+            "poolctl farmer set --harvest-only false GABC",
+            "poolctl farmer set GABC --harvest-only false",
+            "poolctl farmer set --harvest-only false",
+        ] {
+            let Parsed::Wrong(_, words, e, None) = parse(&args(line)) else { panic!("{line}") };
+            assert_eq!((words.as_str(), e.code()), ("farmer set", Code::Usage), "{line}");
+            assert_eq!(e.remedy().unwrap().to_string(), "write: --harvest-only=false", "{line}");
+        }
+        assert!(matches!(parse(&args("poolctl farmer set --harvest-only GABC")), Parsed::Run(..)));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The terminal: the only code that writes to stdout and stderr, and the only one that asks.
 
-use crate::output::{Report, render};
+use crate::output::{Ended, render};
 use crate::shell::options::{Options, When};
 use base::{Code, Error, Progress, Result, Silent, Stop};
 use render::Style;
@@ -52,7 +52,7 @@ impl Console {
     }
 
     /// Shows how the run ended. A closed pipe is no failure.
-    pub fn show(&self, report: &Report) -> Result<()> {
+    pub fn show(&self, report: &Ended) -> Result<()> {
         if let Some(probe) = &report.outcome.probe {
             return print(&probe.line());
         }
@@ -187,7 +187,7 @@ pub fn ask_secret(question: &str, stop: &Stop) -> Result<Zeroizing<String>> {
         }
     }
     note("\n");
-    let text = std::str::from_utf8(&line).map_err(|_| io(&"that is no text"))?;
+    let text = std::str::from_utf8(&line).map_err(|_| io(&"not text"))?;
     Ok(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 

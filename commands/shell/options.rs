@@ -43,7 +43,7 @@ pub struct Options {
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t, hide_short_help = true)]
     pub color: When,
 
-    /// Agree beforehand to what would be asked
+    /// Answer every question with yes
     #[arg(long, global = true, hide_short_help = true)]
     pub yes: bool,
 
@@ -51,7 +51,7 @@ pub struct Options {
     #[arg(long, global = true, value_name = "PATH", hide_short_help = true)]
     pub passphrase_file: Option<PathBuf>,
 
-    /// Wait so long for the state's lock, as in 30s or 5m
+    /// Wait at most this long for the state's lock, as in 30s or 5m
     #[arg(long, global = true, value_name = "DURATION", value_parser = duration, hide_short_help = true)]
     pub wait: Option<Duration>,
 

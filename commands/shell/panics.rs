@@ -29,13 +29,13 @@ pub fn catch<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::{Report, render};
+    use crate::output::{Ended, render};
 
     #[test]
     fn the_payload_is_never_shown() {
         let canary = "S3CR3T-canary-7f1d";
         let result: Result<crate::output::Outcome> = catch(|| panic!("passphrase was {canary}"));
-        let report = Report::new("sync", false, result);
+        let report = Ended::new("sync", false, result);
         let shown = render::json(&report, false) + &render::notices(&report, render::Style::default());
         assert!(!shown.contains(canary), "{shown}");
         assert!(shown.contains("panics.rs:") && shown.contains("\"code\":\"bug\""), "{shown}");

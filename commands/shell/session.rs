@@ -80,7 +80,7 @@ impl Session {
         ];
         for (key, path, flag) in paths {
             let Some(path) = path else { continue };
-            let bad = || Error::new(Code::InvalidValue, format!("{flag}: {} is no UTF-8", path.display()));
+            let bad = || Error::new(Code::InvalidValue, format!("{flag}: {} is not UTF-8", path.display()));
             flags.push((key, path.to_str().ok_or_else(bad)?.to_owned(), flag));
         }
         if let Some((level, flag)) = self.options.log_level() {

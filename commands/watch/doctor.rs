@@ -8,19 +8,19 @@ use app::watching::{DoctorOutput, LineView};
 use base::{Remedy, run};
 use config::Config;
 use kale::purse::Books;
-use kale::rows::{self, Hand, OpenPail};
+use kale::rows::{self, FarmerRow, OpenPail};
 use kale::settings::Settings;
 use kale::strategy::Program;
 use state::State;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use vault::{feed, pool, risk};
-use watch::doctor::{self, Line, Verdict, evm, files, peers, stellar, store};
+use watch::doctor::{self, CheckStatus, Line, evm, files, peers, stellar, store};
 
-/// Say whether this installation is sound: settings, files, state, clock, endpoints, contracts, farmers
+/// Check this installation: settings, files, state, clock, endpoints, contracts, farmers
 ///
 /// Every endpoint is asked side by side, once, so that it ends within the slowest time limit (evm.timeout_sec,
-/// stellar.timeout_sec). Each line says what was found and what mends it. Nothing is changed, no key is unlocked, and no
+/// stellar.timeout_sec). Each line says what was found and what fixes it. Nothing is changed, no key is unlocked, and no
 /// secret is shown. Exit 5 if anything fails.
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl doctor")]
@@ -51,8 +51,8 @@ fn of_config(session: &Session) -> Result<Vec<Line>> {
         .findings
         .iter()
         .map(|finding| Line {
-            verdict: Verdict::Fail,
-            mend: Some(finding.hint.clone().map_or_else(|| run("config check"), Remedy::from)),
+            verdict: CheckStatus::Fail,
+            fix: Some(finding.hint.clone().map_or_else(|| run("config check"), Remedy::from)),
             ..Line::ok("config", "settings", finding.message.clone())
         })
         .collect();
@@ -69,7 +69,7 @@ fn of_config(session: &Session) -> Result<Vec<Line>> {
 #[derive(Default)]
 struct Household {
     evm: evm::Wanted,
-    hands: Vec<Hand>,
+    hands: Vec<FarmerRow>,
     pails: Vec<OpenPail>,
     farms: bool,
 }
@@ -105,7 +105,7 @@ impl Household {
                 engines.push((pool.clone(), row));
             }
         }
-        let hands: Vec<Hand> =
+        let hands: Vec<FarmerRow> =
             rows::hands(conn)?.into_iter().filter(|hand| hand.status.is_served()).collect();
         Ok(Self {
             evm: evm::Wanted {
@@ -150,8 +150,8 @@ fn of_files(session: &Session, app: &App<'_>, farms: bool, lines: &mut Vec<Line>
 
 fn of_networks(app: &App<'_>, household: Household, lines: &mut Vec<Line>) {
     let clock = app.call().run.clock;
-    let terms = |group: &str| -> Result<evm::Terms> {
-        Ok(evm::Terms {
+    let options = |group: &str| -> Result<evm::ProbeOptions> {
+        Ok(evm::ProbeOptions {
             limit: Duration::from_secs(app.config.number(&format!("{group}.timeout_sec"))?),
             max_head_age_sec: app.config.number(&format!("{group}.max_head_age_sec"))?,
             clock,
@@ -160,13 +160,14 @@ fn of_networks(app: &App<'_>, household: Household, lines: &mut Vec<Line>) {
     let Household { evm: wanted, hands, pails, farms } = household;
     let has = |name: &str| app.config.get(name).is_some();
     let pools = !wanted.pools.is_empty() || !wanted.feeds.is_empty();
-    let evm = (has("evm.rpc_urls") || pools).then(|| Ok::<_, Error>((app.chain_config()?, terms("evm")?)));
+    let evm = (has("evm.rpc_urls") || pools).then(|| Ok::<_, Error>((app.chain_config()?, options("evm")?)));
     let stellar = (has("stellar.rpc_urls") || farms).then(|| {
         let settings = Settings::of(&app.config)?;
         let books = match app.read() {
             Ok(state) if farms => {
                 let (look, now) = (state.look()?, clock.now());
-                Books::read(look.conn(), &settings, &app.terms()?, now)?.with_spent(look.conn(), now)?
+                Books::read(look.conn(), &settings, &app.submit_options()?, now)?
+                    .with_spent(look.conn(), now)?
             }
             // The lines above say why.
             _ => Books::default(),
@@ -183,15 +184,15 @@ fn of_networks(app: &App<'_>, household: Household, lines: &mut Vec<Line>) {
             books,
             harvest_alarm: settings.harvest_alarm,
         };
-        Ok::<_, Error>((app.client_config()?, wanted, terms("stellar")?))
+        Ok::<_, Error>((app.client_config()?, wanted, options("stellar")?))
     });
     let on_evm = async {
-        let Some((config, terms)) = evm.transpose()? else { return Ok(Default::default()) };
-        doctor::evm::examine(&config, &wanted, terms).await
+        let Some((config, options)) = evm.transpose()? else { return Ok(Default::default()) };
+        doctor::evm::examine(&config, &wanted, options).await
     };
     let on_stellar = async {
-        let Some((config, wanted, terms)) = stellar.transpose()? else { return Ok(Default::default()) };
-        doctor::stellar::examine(&config, &wanted, terms).await
+        let Some((config, wanted, options)) = stellar.transpose()? else { return Ok(Default::default()) };
+        doctor::stellar::examine(&config, &wanted, options).await
     };
     let runtime = match app.host.runtime() {
         Ok(runtime) => runtime,
@@ -212,29 +213,29 @@ fn of_networks(app: &App<'_>, household: Household, lines: &mut Vec<Line>) {
 }
 
 fn outcome(lines: Vec<Line>) -> Result<Outcome> {
-    let count = |verdict: Verdict| lines.iter().filter(|line| line.verdict == verdict).count();
-    let first = lines.iter().find(|line| line.verdict == Verdict::Fail);
+    let count = |verdict: CheckStatus| lines.iter().filter(|line| line.verdict == verdict).count();
+    let first = lines.iter().find(|line| line.verdict == CheckStatus::Fail);
     let failure = first.map(|line| {
         let words = format!(
             "{} of {} checks fail; first: {} {}: {}",
-            count(Verdict::Fail),
+            count(CheckStatus::Fail),
             lines.len(),
             line.area,
             line.subject,
             line.words
         );
         let error = Error::new(Code::CheckFailed, words);
-        match &line.mend {
-            Some(mend) => error.hint(mend.clone()),
+        match &line.fix {
+            Some(fix) => error.hint(fix.clone()),
             None => error,
         }
     });
-    let worst = lines.iter().map(|line| line.verdict).max().unwrap_or(Verdict::Ok);
+    let worst = lines.iter().map(|line| line.verdict).max().unwrap_or(CheckStatus::Ok);
     let output = DoctorOutput {
         verdict: worst.as_str(),
-        ok: count(Verdict::Ok),
-        warn: count(Verdict::Warn),
-        fail: count(Verdict::Fail),
+        ok: count(CheckStatus::Ok),
+        warn: count(CheckStatus::Warn),
+        fail: count(CheckStatus::Fail),
         checks: lines
             .into_iter()
             .map(|line| LineView {
@@ -242,7 +243,7 @@ fn outcome(lines: Vec<Line>) -> Result<Outcome> {
                 subject: line.subject,
                 status: line.verdict.as_str(),
                 found: line.words,
-                mend: line.mend.as_ref().map(words::hint),
+                fix: line.fix.as_ref().map(words::hint),
             })
             .collect(),
     };
@@ -251,9 +252,9 @@ fn outcome(lines: Vec<Line>) -> Result<Outcome> {
 
 impl Present for DoctorOutput {
     fn present(&self, page: &mut Page) {
-        page.rows(["", "AREA", "WHAT", "FOUND", "WHAT TO DO"], &self.checks, |check| {
+        page.rows(["", "AREA", "WHAT", "FOUND", "FIX"], &self.checks, |check| {
             let status = if check.status == "fail" { "FAIL" } else { check.status };
-            cells![status, check.area, check.subject, check.found, check.mend]
+            cells![status, check.area, check.subject, check.found, check.fix]
         });
         page.line(format!("{} ok, {} to look at, {} failing", self.ok, self.warn, self.fail));
     }

@@ -7,9 +7,9 @@ use app::watching::health::{CheckView, HealthOutput};
 use base::{clock, say};
 use state::alert::Area;
 use state::runs::{self, LastRun};
-use watch::health::{self, Checked, Grade, Report};
+use watch::health::{self, Checked, Grade, HealthReport};
 
-/// Say whether the pool is looked after; exit 5 if it is not
+/// Check that every job runs on time and nothing is stuck; exit 5 if not
 ///
 /// Asks no network: it compares with their limits (health.…, risk.check_interval_min) how long ago pools were synced, feeds
 /// and risks checked, rewards shared out, and each pooler's plants, works and harvests went through. A minute of grace is
@@ -44,14 +44,14 @@ impl Health {
     }
 }
 
-fn look(session: &Session) -> Result<(Report, Vec<LastRun>, i64)> {
+fn look(session: &Session) -> Result<(HealthReport, Vec<LastRun>, i64)> {
     let app = App::open(session)?;
     let state = app.read()?;
     let now = session.call.run.clock.now();
     Ok((health::look(&state, &app.config, now)?, runs::last_runs(state.conn())?, now))
 }
 
-fn outcome(report: &Report, runs: Vec<LastRun>, now: i64) -> Result<Outcome> {
+fn outcome(report: &HealthReport, runs: Vec<LastRun>, now: i64) -> Result<Outcome> {
     let output = HealthOutput {
         healthy: report.is_healthy(),
         checks: report.checks.iter().map(|check| CheckView::of(check, words::hint)).collect(),
@@ -64,7 +64,7 @@ fn outcome(report: &Report, runs: Vec<LastRun>, now: i64) -> Result<Outcome> {
 }
 
 /// Everything that is wrong, in words: jobs first, then what is open.
-fn findings(report: &Report) -> Vec<String> {
+fn findings(report: &HealthReport) -> Vec<String> {
     let late = report.checks.iter().filter(|check| check.grade != Grade::Ok).map(late);
     let open = report
         .troubles
@@ -73,7 +73,7 @@ fn findings(report: &Report) -> Vec<String> {
     let stuck = (report.operations.grade != Grade::Ok).then(|| {
         let operations = &report.operations;
         let age = operations.oldest_sec.map_or_else(|| "dated in the future".to_owned(), clock::span);
-        format!("{} transactions are not settled, the oldest for {age}", operations.count)
+        format!("{} not settled, the oldest for {age}", counted(operations.count, "transaction"))
     });
     late.chain(open).chain(stuck).collect()
 }
@@ -92,13 +92,13 @@ fn late(check: &Checked) -> String {
     }
 }
 
-fn failure(report: &Report) -> Option<Error> {
+fn failure(report: &HealthReport) -> Option<Error> {
     let found = findings(report);
     let first = found.first()?;
-    let error = Error::new(Code::CheckFailed, format!("{} findings; first: {first}", found.len()));
-    let mend = report.checks.iter().find(|check| check.grade != Grade::Ok).map(|check| &check.vital.mend);
-    let error = match (mend, report.troubles.first().map(|trouble| trouble.area)) {
-        (Some(mend), _) => error.hint(say("run: ").then(mend.clone())),
+    let error = Error::new(Code::CheckFailed, format!("{}; first: {first}", counted(found.len(), "finding")));
+    let fix = report.checks.iter().find(|check| check.grade != Grade::Ok).map(|check| &check.vital.fix);
+    let error = match (fix, report.troubles.first().map(|trouble| trouble.area)) {
+        (Some(fix), _) => error.hint(say("run: ").then(fix.clone())),
         (None, Some(Area::Risk)) => error.hint("see: poolctl risk violations"),
         (None, Some(Area::Oracle)) => error.hint("see: poolctl oracle alerts"),
         (None, Some(Area::Farm)) => {
@@ -111,7 +111,7 @@ fn failure(report: &Report) -> Option<Error> {
 
 /// Critical where something is open or long overdue, a warning where something is overdue, unknown where there is nothing
 /// to look after.
-fn probe(report: &Report) -> Probe {
+fn probe(report: &HealthReport) -> Probe {
     let found = findings(report);
     let worst = report.checks.iter().map(|check| check.grade).max().max(Some(report.operations.grade));
     let status = match worst {
@@ -151,24 +151,27 @@ fn probe(report: &Report) -> Probe {
 
 impl Present for HealthOutput {
     fn present(&self, page: &mut Page) {
-        page.rows(["CHECK", "OF", "STATUS", ">AGE", ">LIMIT", "DOES IT"], &self.checks, |check| {
+        page.rows(["CHECK", "OF", "STATUS", ">AGE", ">LIMIT", "FIX"], &self.checks, |check| {
             let age = match (&check.last, check.age_sec) {
                 (_, None) => "in the future".to_owned(),
                 (None, Some(_)) => "never".to_owned(),
                 (Some(_), Some(age)) => clock::span(age),
             };
-            let (status, mend) = match check.status {
+            let (status, fix) = match check.status {
                 "ok" => ("ok".to_owned(), None),
-                status => (status.to_uppercase(), Some(&check.mend)),
+                status => (status.to_uppercase(), Some(&check.fix)),
             };
-            cells![check.check, check.subject, status, age, clock::span(check.limit_sec), mend]
+            cells![check.check, check.subject, status, age, clock::span(check.limit_sec), fix]
         });
         page.rows(["OPEN", "OF", "SINCE", "WHY"], &self.troubles, |one| {
             cells![one.kind, one.subject, clock::rfc3339(one.since), one.why]
         });
         if self.operations.count > 0 {
             let age = self.operations.oldest_sec.map(clock::span).unwrap_or_default();
-            page.line(format!("{} transactions under way, the oldest for {age}", self.operations.count));
+            page.line(format!(
+                "{} under way, the oldest for {age}",
+                counted(self.operations.count, "transaction")
+            ));
         }
         let verdict = match (self.healthy, self.checks.is_empty()) {
             (true, true) => "there is nothing to look after yet",

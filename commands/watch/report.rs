@@ -58,13 +58,21 @@ impl Present for ReportOutput {
         let counts = &self.counts;
         let farm = match (counts.farmers, counts.blocks) {
             (0, 0) => "none".to_owned(),
-            (farmers, blocks) => format!("{farmers} farmers, {blocks} blocks"),
+            (farmers, blocks) => [counted(farmers, "farmer"), counted(blocks, "block")].join(", "),
         };
         page.pairs([
             ("report", self.path.display().to_string()),
             ("bytes", self.bytes.to_string()),
             ("sha256", self.sha256.clone()),
-            ("pools", format!("{} with {} points, {} epochs", counts.pools, counts.points, counts.epochs)),
+            (
+                "pools",
+                format!(
+                    "{} with {}, {}",
+                    counts.pools,
+                    counted(counts.points, "point"),
+                    counted(counts.epochs, "epoch")
+                ),
+            ),
             ("farm", farm),
             ("needs a look", counts.alarms.to_string()),
         ]);

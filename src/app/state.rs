@@ -11,7 +11,7 @@ use watch::check::CheckReport;
 pub struct CheckOutput {
     /// The file.
     pub path: PathBuf,
-    /// What was looked at and what does not hold.
+    /// What was checked and what does not hold.
     #[serde(flatten)]
     pub report: CheckReport,
 }
@@ -35,8 +35,8 @@ pub struct RestoreOutput {
     /// The state now in place; in a dry run, the backup itself.
     #[serde(flatten)]
     pub report: BackupReport,
-    /// Where the replaced state is kept, if there was one.
-    pub kept: Option<PathBuf>,
+    /// Where the replaced state was moved, if there was one.
+    pub replaced: Option<PathBuf>,
 }
 
 /// What `state migrate` did.

@@ -20,7 +20,7 @@ macro_rules! codes {
             pub const ALL: &[Self] = &[$(Self::$name,)+];
 
             /// The word as it stands in `error.code`.
-            pub const fn word(self) -> &'static str {
+            pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $word,)+ }
             }
 
@@ -35,7 +35,7 @@ macro_rules! codes {
 codes! {
     Bug Failed "bug" "A fault of poolctl itself.";
     Usage Usage "usage" "Flags or arguments that do not fit the command.";
-    InvalidAmount Usage "invalid_amount" "An amount that is no plain decimal, too precise or too large.";
+    InvalidAmount Usage "invalid_amount" "An amount that is not a plain decimal, or is too precise or too large.";
     InvalidAddress Usage "invalid_address" "A malformed address or a wrong checksum.";
     InvalidWeight Usage "invalid_weight" "A weight outside 0..=1 or with more than six decimals.";
     InvalidValue Usage "invalid_value" "Any other malformed value.";
@@ -99,7 +99,7 @@ codes! {
     NoKey KeyStore "no_key" "The key store has no key for an address.";
     StateMissing Usage "state_missing" "There is no state file yet.";
     StateTooNew Failed "state_too_new" "The state file was written by a newer poolctl.";
-    StateForeign Failed "state_foreign" "The file is no state of poolctl's.";
+    StateForeign Failed "state_foreign" "Not a poolctl state file.";
     StateCorrupt Failed "state_corrupt" "The state file is damaged.";
     StateOutdated Failed "state_outdated" "The state must be migrated first; that of a development build cannot be.";
     State Failed "state_error" "SQLite or the disk said no.";
@@ -291,7 +291,7 @@ mod tests {
     fn words_are_snake_case_and_unique() {
         let mut seen = std::collections::HashSet::new();
         for code in Code::ALL {
-            let word = code.word();
+            let word = code.as_str();
             assert!(word.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{word}");
             assert!(seen.insert(word), "{word} twice");
             assert_ne!(code.exit(), Exit::Done, "{word}");

@@ -12,6 +12,7 @@ mod progress;
 pub mod redact;
 mod remedy;
 mod stop;
+mod words;
 
 pub use clock::Clock;
 pub use endpoint::Endpoint;
@@ -20,3 +21,4 @@ pub use exit::Exit;
 pub use progress::{Progress, Silent};
 pub use remedy::{Part, Remedy, run, say};
 pub use stop::Stop;
+pub use words::counted;

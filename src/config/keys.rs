@@ -172,17 +172,17 @@ settings! {
     key "kale.plant_cutoff_sec": Number(1, 299) = "60",
         "no plant begins in the last seconds of a block; the next one is waited for";
     key "kale.work_margin_sec": Number(1, 299) = "20",
-        "work is submitted so many seconds before its block may roll over";
+        "seconds before a block may roll over at which work is submitted";
     key "kale.work_policy": Choice(&["late", "early", "insured"]) = "late",
         "when work is submitted: near the deadline, as soon as it will do, or both";
     key "kale.early_sec": Number(0, 299) = "30", "how long work policy early grinds at most";
     key "kale.harvest_delay_sec": Number(0, 86_400) = "60", "how long after the roll-over farm run harvests";
     key "kale.harvest_alarm_ledgers": Number(1, 1_000_000) = "2160",
-        "a pail that expires within so many ledgers is an alert";
+        "a pail that expires within this many ledgers is an alert";
     key "strategy.target_zeros": Number(1, 16),
         "zeros that are enough, never more than count in the block; default: as many as count, 6 where that is not known";
     key "strategy.min_work_sec": Number(0, 299) = "0",
-        "no work is submitted in so many first seconds of a block, its deadline aside";
+        "first seconds of a block in which no work is submitted, except at its deadline";
     key "strategy.harvest_only": Bool = "false", "plant nothing; pails are worked and harvested";
     key "strategy.min_stake": Decimal,
         "least KALE that a farmer stakes in a block; nothing where it has less";

@@ -30,7 +30,7 @@ pub enum Origin {
     /// The profile in the config file.
     #[strum(to_string = "profile \"{0}\"")]
     Profile(String),
-    /// `config set`, kept in the state.
+    /// `config set`, stored in the state.
     #[strum(to_string = "config set")]
     State,
     /// Built in.

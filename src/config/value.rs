@@ -40,7 +40,9 @@ pub fn canonical(key: &Key, text: &str, origin: &str) -> Result<String> {
         Kind::Ratio => amount::parse_weight(key.name, text)
             .err()
             .map(|_| "is not a decimal from 0 to 1 with at most 6 decimals".into()),
-        Kind::Choice(words) => (!words.contains(&text)).then(|| format!("is none of: {}", words.join(", "))),
+        Kind::Choice(words) => {
+            (!words.contains(&text)).then(|| format!("is not one of: {}", words.join(", ")))
+        }
         Kind::Text | Kind::Command => text.is_empty().then(|| "is empty".into()),
         Kind::Endpoints => {
             let list: Vec<_> = text.split(',').collect();
@@ -95,7 +97,7 @@ pub fn tx_hash(field: &str, text: &str) -> Result<B256> {
     let digits = text.strip_prefix("0x").unwrap_or_default();
     let hash = text.parse().ok().filter(|_| digits.len() == 64);
     hash.ok_or_else(|| {
-        Error::field(Code::InvalidValue, field, format_args!("\"{text}\" is no transaction hash"))
+        Error::field(Code::InvalidValue, field, format_args!("invalid transaction hash: \"{text}\""))
             .hint("a hash is 0x and 64 hex digits")
             .detail("value", text)
     })

@@ -12,7 +12,7 @@ use alloy::sol;
 use alloy::sol_types::abi::AbiDecoderConfig;
 use alloy::sol_types::{SolCall, SolType};
 use base::redact::Redactor;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, counted};
 use net::FaultKind;
 use net::asker::Patience;
 use net::jsonrpc::{Answer, Call};
@@ -174,7 +174,10 @@ impl CallError {
             CallFault::Empty => ("answered nothing", format!(": no code there, or not a {noun}")),
             CallFault::WrongLength { expected, got } => (
                 "answered wrongly",
-                format!(": {got} bytes instead of {expected}, so it is not a {noun} of this kind"),
+                format!(
+                    ": {} instead of {expected}, so it is not a {noun} of this kind",
+                    counted(got, "byte")
+                ),
             ),
             CallFault::Malformed(why) => ("answered wrongly", format!(": {why}")),
             CallFault::Exhausted(words) => ("was given up", format!(": {words}")),

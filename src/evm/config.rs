@@ -36,7 +36,7 @@ impl FromStr for At {
             _ => grind::json::digits(text).map(Self::Number),
         }
         .ok_or_else(|| {
-            Error::new(Code::InvalidValue, format!("{text:?} is no block"))
+            Error::new(Code::InvalidValue, format!("invalid block: {text:?}"))
                 .hint("write finalized, safe, latest or a block number")
         })
     }

@@ -6,7 +6,7 @@ use base::redact::Redactor;
 use base::{Code, Error, Remedy, say};
 use net::asker::Unanswered;
 use net::jsonrpc::RpcError;
-use net::{FaultKind, Verdict};
+use net::{FaultKind, RetryDecision};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 
@@ -316,12 +316,14 @@ impl Fault {
     }
 
     /// What the server wants beside being asked for less: that one waits.
-    pub fn verdict(&self) -> Verdict {
+    pub fn verdict(&self) -> RetryDecision {
         match self {
             Self::Net(fault) => fault.verdict(),
-            Self::Rpc { error: RpcError { retry_after: Some(wait), .. }, .. } => Verdict::After(*wait),
-            Self::Rpc { sort: Sort::RateLimited | Sort::Transient | Sort::NoBlock, .. } => Verdict::Again,
-            _ => Verdict::Stop,
+            Self::Rpc { error: RpcError { retry_after: Some(wait), .. }, .. } => RetryDecision::After(*wait),
+            Self::Rpc { sort: Sort::RateLimited | Sort::Transient | Sort::NoBlock, .. } => {
+                RetryDecision::Again
+            }
+            _ => RetryDecision::Stop,
         }
     }
 

@@ -7,10 +7,10 @@ use super::range::RangePlan;
 use super::view::PinnedView;
 use super::wire::{self, BY_NUMBER, BlockRef, EventLog, GET_LOGS};
 use alloy::primitives::{Address, B256};
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, counted};
 use net::asker::Patience;
 use net::jsonrpc::{Answer, Call};
-use net::{FaultKind, Verdict, retry};
+use net::{FaultKind, RetryDecision, retry};
 use serde_json::json;
 use std::collections::{BTreeMap, HashSet};
 use std::ops::RangeInclusive;
@@ -193,9 +193,9 @@ async fn range(
 fn told(view: &PinnedView, found: &[EventLog], way: &str) {
     if let Some(log) = found.first() {
         let (name, count, block) = (view.endpoint(), found.len(), log.block_number);
-        let logs = if count == 1 { "log" } else { "logs" };
         view.warn(format!(
-            "endpoint {name:?} left out {count} {logs}, the first of block {block}, whose bloom has it; {way}"
+            "endpoint {name:?} left out {}, the first of block {block}, whose bloom has it; {way}",
+            counted(count, "log")
         ));
     }
 }
@@ -319,7 +319,7 @@ fn canonical(logs: &[EventLog], headers: &BTreeMap<u64, Header>) -> Result<(), S
 /// Asks for a range of several blocks: only a limit on requests is waited for, all else is for the caller to answer
 /// with a narrower range. Where both are told at once, the wait comes first.
 async fn wide(view: &PinnedView, calls: &[Call]) -> Result<Result<Vec<Answer>, Fault>> {
-    let verdict = |fault: &Fault| if fault.asks_for_less() { Verdict::Stop } else { fault.verdict() };
+    let verdict = |fault: &Fault| if fault.asks_for_less() { RetryDecision::Stop } else { fault.verdict() };
     let policy = view.chain.config.retry;
     let asked = retry(&policy, verdict, async || {
         let answers = match view.try_ask(calls, Patience::Once).await {

@@ -29,7 +29,7 @@ pub use config::{At, ChainConfig, ChosenBy, LogLimits, MULTICALL3};
 pub use fault::is_silence;
 pub use learned::{Learned, learn, learned};
 pub use logs::{LogRange, common_ancestor, logs_of, replay, replay_narrow};
-pub use network::{EvmNetwork, Terms};
+pub use network::{EvmNetwork, SubmitOptions};
 pub use transaction::{Action, Effect, Evm, Intent, Signers};
 pub use view::{Mined, PinnedView};
 pub use wire::{BlockRef, EventLog, Receipt};

@@ -15,7 +15,7 @@ type Fate = outbox::Fate<Evm>;
 
 /// The terms on which transactions are offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Terms {
+pub struct SubmitOptions {
     /// What became of a transaction is believed as of this block.
     pub at: At,
     /// The most that is offered for a unit of gas, in wei.
@@ -27,14 +27,14 @@ pub struct Terms {
 /// The chain, with the terms on which transactions are offered.
 pub struct EvmNetwork {
     chain: Chain,
-    terms: Terms,
+    options: SubmitOptions,
     newest: Cell<Option<Block>>,
 }
 
 impl EvmNetwork {
     /// Of this chain, on these terms.
-    pub fn new(chain: &Chain, terms: Terms) -> Self {
-        Self { chain: chain.clone(), terms, newest: Cell::new(None) }
+    pub fn new(chain: &Chain, options: SubmitOptions) -> Self {
+        Self { chain: chain.clone(), options, newest: Cell::new(None) }
     }
 
     async fn view<T>(&self, at: At, mut body: impl AsyncFnMut(&PinnedView) -> Result<T>) -> Result<T> {
@@ -67,11 +67,11 @@ impl EvmNetwork {
             return Ok(poor(action.value));
         }
         let gas = match view.try_out(source, action).await? {
-            Ok(gas) => gas.saturating_add(gas.saturating_mul(u64::from(self.terms.gas_margin)) / 100),
+            Ok(gas) => gas.saturating_add(gas.saturating_mul(u64::from(self.options.gas_margin)) / 100),
             Err(why) => return Ok(refused(format!("the simulation fails: {why}"))),
         };
         let (price, tip) = view.prices().await?;
-        let cap = U256::from(self.terms.max_fee_per_gas);
+        let cap = U256::from(self.options.max_fee_per_gas);
         if price > cap {
             let why = format!(
                 "operation \"{}\": a unit of gas costs {price} wei, more than the {cap} that may be offered",
@@ -161,7 +161,7 @@ impl Network for EvmNetwork {
     }
 
     async fn look(&self, envelope: &Envelope, _refused: bool) -> Result<Option<Fate>> {
-        self.view(self.terms.at, async |view| self.look_at(view, envelope).await).await
+        self.view(self.options.at, async |view| self.look_at(view, envelope).await).await
     }
 
     fn out_of_sight(&self) -> Error {

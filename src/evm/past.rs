@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 /// Block, contract and input of a call.
-type Asked = (BlockRef, Address, Bytes);
+type CallKey = (BlockRef, Address, Bytes);
 
 /// What became of a call at an earlier block.
 enum Past {
@@ -35,7 +35,7 @@ impl PinnedView {
         &self,
         asked: &[(BlockRef, Address, C)],
     ) -> Result<Vec<Option<Result<C::Return, CallError>>>> {
-        let asked: Vec<Asked> =
+        let asked: Vec<CallKey> =
             asked.iter().map(|(block, to, call)| (*block, *to, call.abi_encode().into())).collect();
         let mut found: Vec<Past> = asked.iter().map(|_| Past::Open).collect();
         self.share(&asked, &mut found).await?;
@@ -52,7 +52,7 @@ impl PinnedView {
             }
         }
         let error = |block, contract, fault| CallError::of::<C>(contract, block, self.endpoint(), fault);
-        let read = |((block, contract, _), past): (&Asked, Past)| match past {
+        let read = |((block, contract, _), past): (&CallKey, Past)| match past {
             Past::Forgotten => None,
             Past::Open => Some(Err(error(*block, *contract, CallFault::Empty))),
             Past::Done(done) => Some(
@@ -63,9 +63,9 @@ impl PinnedView {
     }
 
     /// Asks what is asked of each block through Multicall3; what it cannot tell stays open.
-    async fn share(&self, asked: &[Asked], found: &mut [Past]) -> Result<()> {
+    async fn share(&self, asked: &[CallKey], found: &mut [Past]) -> Result<()> {
         let size = self.peer.chunk.load(Ordering::Relaxed).max(2);
-        let mut by_block: BTreeMap<u64, Vec<(&Asked, &mut Past)>> = BTreeMap::new();
+        let mut by_block: BTreeMap<u64, Vec<(&CallKey, &mut Past)>> = BTreeMap::new();
         for (asked, past) in asked.iter().zip(found) {
             by_block.entry(asked.0.number).or_default().push((asked, past));
         }

@@ -1,4 +1,4 @@
-//! NDJSON jobs in, answers out: what machines that are lent to the operator run. No state, safe to kill and to run twice.
+//! NDJSON jobs in, answers out: what machines that are available to the operator run. No state, safe to kill and to run twice.
 
 use super::job::{Found, Id, JobError, Number, Task};
 use super::lines::Text;
@@ -46,7 +46,7 @@ pub enum Answer {
         /// Time it took, in milliseconds.
         milliseconds: u64,
     },
-    /// A line that is no job; the others go on.
+    /// A line that is not a valid job; the others go on.
     Error {
         /// Number of the line, from 1.
         line: u64,
@@ -135,7 +135,7 @@ fn one(
         hashes: Number(outcome.hashes),
         first: outcome.searched.as_ref().map(|range| Number(*range.start())),
         last: outcome.searched.as_ref().map(|range| Number(*range.end())),
-        end: outcome.end.word(),
+        end: outcome.end.as_str(),
         milliseconds: u64::try_from(outcome.elapsed.as_millis()).unwrap_or(u64::MAX),
     };
     Ok((solution, outcome.hashes))

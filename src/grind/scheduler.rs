@@ -37,7 +37,7 @@ pub struct Share {
 
 /// The result of a run over many farmers.
 #[derive(Clone, Debug)]
-pub struct Report {
+pub struct SearchReport {
     /// One entry per farmer, in the order given.
     pub shares: Vec<Share>,
     /// Nonces tried in all.
@@ -130,7 +130,7 @@ pub fn raise(
     deadline: Option<Instant>,
     settings: &Settings<'_>,
     event: &mut dyn FnMut(Event<'_>),
-) -> Result<Report, LimitError> {
+) -> Result<SearchReport, LimitError> {
     if let Some(farmer) = farmers.iter().find(|farmer| farmer.cap > MAX_ZEROS) {
         return Err(LimitError::Zeros(farmer.cap));
     }
@@ -229,7 +229,7 @@ pub fn raise(
     let state = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
     let all_done = state.entries.iter().all(Entry::done);
     let share = |entry: &Entry| Share { farmer: entry.farmer, hashes: entry.hashes };
-    Ok(Report {
+    Ok(SearchReport {
         hashes: state.hashes,
         end: if all_done { End::Zeros } else { state.end.unwrap_or(End::Nonces) },
         shares: state.entries.iter().map(share).collect(),

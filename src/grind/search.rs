@@ -129,7 +129,7 @@ pub enum End {
 
 impl End {
     /// The word for scripts.
-    pub const fn word(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Zeros => "zeros",
             Self::Nonces => "nonces",

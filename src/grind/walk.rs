@@ -30,7 +30,7 @@ const STEPS: u32 = 1 << BITS;
 
 /// Is told a nonce that may be good enough and the first lane of its digest; answers with the zeros that are of interest
 /// from now on (nonces with fewer need not be reported).
-pub type Report<'a> = dyn FnMut(u64, u64) -> u32 + 'a;
+pub type OnCandidate<'a> = dyn FnMut(u64, u64) -> u32 + 'a;
 
 /// Walks needed for a tile.
 pub(super) const fn walks<W: Word>() -> u32 {
@@ -112,12 +112,12 @@ pub(super) struct Sieve<'a, 'b> {
     first: u64,
     last: u64,
     pub(super) mask: u64,
-    report: &'a mut Report<'b>,
+    report: &'a mut OnCandidate<'b>,
 }
 
 impl<'a, 'b> Sieve<'a, 'b> {
     /// Reports nonces from `first` to `last`, both included, with at least `floor` zeros.
-    pub(super) fn new((first, last): (u64, u64), floor: u32, report: &'a mut Report<'b>) -> Self {
+    pub(super) fn new((first, last): (u64, u64), floor: u32, report: &'a mut OnCandidate<'b>) -> Self {
         Self { first, last, mask: lane_mask(floor), report }
     }
 

@@ -63,7 +63,7 @@ pub enum Step {
 
 impl Step {
     /// Its word.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         self.into()
     }
 }

@@ -26,13 +26,13 @@ impl Policy {
     /// Reads the word.
     pub fn of(word: &str) -> Result<Self> {
         word.parse().map_err(|_| {
-            Error::new(Code::InvalidValue, format!("\"{word}\" is no work policy"))
+            Error::new(Code::InvalidValue, format!("invalid work policy: \"{word}\""))
                 .hint(format!("one of: {}", Self::VARIANTS.join(", ")))
         })
     }
 
     /// Its word.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         self.into()
     }
 }

@@ -43,7 +43,7 @@ pub fn read_private(what: &str, path: &Path, missing: Code) -> Result<Zeroizing<
 /// Reads the key store's file as it is. Unlike a passphrase, it comes through no pipe: it is replaced as a whole.
 pub(super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-        let why = format!("key store {} is no regular file", path.display());
+        let why = format!("key store {} is not a regular file", path.display());
         return Err(Error::new(Code::InvalidValue, why).hint("name a file with keys.path; it is not read"));
     }
     read_private("key store", path, Code::KeysMissing).map_err(|e| match e.code() {

@@ -65,13 +65,14 @@ impl Identities {
             Error::new(Code::NoPassphrase, format!("the identity file {shown}: {why}"))
                 .hint("make one with: age-keygen -o FILE")
         };
-        let text = std::str::from_utf8(text).map_err(|_| bad("is no text".into()))?;
+        let text = std::str::from_utf8(text).map_err(|_| bad("is not text".into()))?;
         let mut identities = Vec::new();
         for (at, line) in text.lines().map(str::trim).enumerate() {
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            let identity = line.parse().map_err(|_| bad(format!("line {} is no age identity", at + 1)))?;
+            let identity =
+                line.parse().map_err(|_| bad(format!("line {} is not an age identity", at + 1)))?;
             identities.push(identity);
         }
         if identities.is_empty() {
@@ -109,8 +110,8 @@ fn decryptor<'a>(path: &Path, sealed: &'a [u8]) -> Result<Decryptor<&'a [u8]>> {
     }
     Decryptor::new_buffered(sealed).map_err(|e| match e {
         DecryptError::UnknownFormat => corrupt(path, "it is of a newer version of age"),
-        DecryptError::Io(_) => corrupt(path, "it is no age file, or its end is missing"),
-        _ => corrupt(path, "it is no age file"),
+        DecryptError::Io(_) => corrupt(path, "not an age file, or its end is missing"),
+        _ => corrupt(path, "not an age file"),
     })
 }
 
@@ -218,7 +219,7 @@ mod tests {
         for (sealed, want) in [
             (stanzas(2_000_000), "its header does not end within 16 KiB"),
             (stanzas(2000), "its header does not end within 16 KiB"),
-            (stanzas(20), "it is no age file"),
+            (stanzas(20), "not an age file"),
         ] {
             let why = method(path, &sealed).unwrap_err();
             assert_eq!(why.code(), Code::KeysCorrupt);

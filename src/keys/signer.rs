@@ -24,7 +24,7 @@ pub fn parse_secret(from: &str, text: &str) -> Result<SigningKey> {
     if PublicKey::from_string(text).is_ok() {
         return Err(refuse("that is an address (G…), not its secret key (S…)"));
     }
-    let secret = PrivateKey::from_string(text).map_err(|_| refuse("that is no secret key"))?;
+    let secret = PrivateKey::from_string(text).map_err(|_| refuse("not a secret key"))?;
     let seed = Zeroizing::new(secret.0);
     Ok(SigningKey::from_bytes(&seed))
 }

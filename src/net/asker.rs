@@ -2,7 +2,7 @@
 
 use super::fault::{Fault, FaultKind};
 use super::jsonrpc::{Answer, Batch, Call, Client, RpcError};
-use super::retry::{RetryPolicy, Verdict, retry};
+use super::retry::{RetryDecision, RetryPolicy, retry};
 use base::redact::Redactor;
 use futures_util::future::join_all;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -107,15 +107,17 @@ impl Asker {
         let mut answers: Vec<Option<Answer>> = Vec::new();
         answers.resize_with(calls.len(), || None);
         let verdict = |failure: &Unanswered| match failure {
-            _ if patience == Patience::Once => Verdict::Stop,
+            _ if patience == Patience::Once => RetryDecision::Stop,
             Unanswered::Net(fault)
                 if patience == Patience::AskForLess
                     && matches!(fault.kind, FaultKind::Timeout | FaultKind::Closed) =>
             {
-                Verdict::Stop
+                RetryDecision::Stop
             }
             Unanswered::Net(fault) => fault.verdict(),
-            Unanswered::Rpc { error, .. } => error.retry_after.map_or(Verdict::Again, Verdict::After),
+            Unanswered::Rpc { error, .. } => {
+                error.retry_after.map_or(RetryDecision::Again, RetryDecision::After)
+            }
         };
         retry(&self.policy, verdict, async || self.round(calls, &mut answers, patience).await).await?;
         answers.into_iter().collect::<Option<Vec<_>>>().ok_or_else(|| {

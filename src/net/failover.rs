@@ -60,7 +60,7 @@ pub fn none_left(failed: &[Failed], what: &str, profile: &str) -> Error {
     };
     let list: Vec<Value> = failed
         .iter()
-        .map(|one| json!({ "endpoint": one.endpoint, "code": one.code.word(), "reason": one.words }))
+        .map(|one| json!({ "endpoint": one.endpoint, "code": one.code.as_str(), "reason": one.words }))
         .collect();
     Error::new(code_of(failed), message).detail("endpoints", list).detail("profile", profile)
 }

@@ -1,7 +1,7 @@
 //! How an exchange with an endpoint failed below the level of any method's answer.
 
-use super::retry::Verdict;
-use base::Code;
+use super::retry::RetryDecision;
+use base::{Code, clock};
 use std::fmt;
 use std::time::Duration;
 
@@ -73,11 +73,11 @@ impl Fault {
     }
 
     /// What the retry policy is told.
-    pub fn verdict(&self) -> Verdict {
+    pub fn verdict(&self) -> RetryDecision {
         match (self.is_transient(), self.retry_after) {
-            (false, _) => Verdict::Stop,
-            (true, Some(wait)) => Verdict::After(wait),
-            (true, None) => Verdict::Again,
+            (false, _) => RetryDecision::Stop,
+            (true, Some(wait)) => RetryDecision::After(wait),
+            (true, None) => RetryDecision::Again,
         }
     }
 }
@@ -86,7 +86,7 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.words)?;
         match self.retry_after {
-            Some(wait) => write!(f, " (it asks to wait {} s)", wait.as_secs()),
+            Some(wait) => write!(f, " (it asks to wait {})", clock::span(wait.as_secs())),
             None => Ok(()),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::fault::{Fault, FaultKind};
 use base::redact::Redactor;
-use base::{Code, Endpoint, Error, Result, killpoint};
+use base::{Code, Endpoint, Error, Result, clock, killpoint};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -170,14 +170,14 @@ impl Http {
         let cause = redactor.clean(&root_cause(&error));
         if error.is_connect() {
             let words = if error.is_timeout() {
-                format!("no connection within {} s", self.limits.connect_timeout.as_secs_f32())
+                format!("no connection within {}", clock::span(self.limits.connect_timeout.as_secs()))
             } else {
                 format!("cannot connect: {cause}")
             };
             Fault::new(FaultKind::Connect, words)
         } else if error.is_timeout() {
-            let limit = self.limits.timeout.as_secs_f32();
-            Fault::new(FaultKind::Timeout, format!("no answer within {limit} s"))
+            let limit = clock::span(self.limits.timeout.as_secs());
+            Fault::new(FaultKind::Timeout, format!("no answer within {limit}"))
         } else {
             Fault::new(
                 FaultKind::Closed,

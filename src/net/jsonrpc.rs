@@ -3,8 +3,8 @@
 use super::envelope::{self, Id, Refusal, Response};
 use super::fault::{Fault, FaultKind};
 use super::http::{Http, Reply};
-use base::Endpoint;
 use base::redact::Redactor;
+use base::{Endpoint, clock};
 use grind::json::why;
 use serde::Serialize;
 use serde_json::Value;
@@ -70,7 +70,7 @@ impl fmt::Display for RpcError {
             write!(f, " (code {})", self.code)?;
         }
         match self.retry_after {
-            Some(wait) if refused => write!(f, " (it asks to wait {} s)", wait.as_secs()),
+            Some(wait) if refused => write!(f, " (it asks to wait {})", clock::span(wait.as_secs())),
             _ => Ok(()),
         }
     }
@@ -370,7 +370,7 @@ mod tests {
             of(
                 "500 Oops",
                 r#"{"id":ID,"error":{"code":3,"message":"reverted"}}"#,
-                "error HTTP 500: reverted (code 3) (it asks to wait 7 s)",
+                "error HTTP 500: reverted (code 3) (it asks to wait 7s)",
             ),
             ok(r#"{"id":ID,"error":"over quota"}"#, "error over quota"),
             ok(r#"{"id":ID,"error":["a",1]}"#, "error [\"a\",1]"),
@@ -398,9 +398,9 @@ mod tests {
             of(
                 "429 No",
                 r#"{"id":ID,"error":{"code":-5,"message":"slow down"}}"#,
-                "error HTTP 429: slow down (code -5) (it asks to wait 7 s)",
+                "error HTTP 429: slow down (code -5) (it asks to wait 7s)",
             ),
-            ("503 No", "text/html", "<h1>x", "Server HTTP 503 Service Unavailable (it asks to wait 7 s)"),
+            ("503 No", "text/html", "<h1>x", "Server HTTP 503 Service Unavailable (it asks to wait 7s)"),
             of("504 No", "", "Timeout HTTP 504 Gateway Timeout"),
         ] {
             let got = match run(client(&server(status, kind, body)).one(&Call::new("m", json!([])))) {

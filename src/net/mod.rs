@@ -11,4 +11,4 @@ pub mod retry;
 
 pub use fault::{Fault, FaultKind};
 pub use http::{Http, HttpLimits};
-pub use retry::{RetryPolicy, Verdict, retry};
+pub use retry::{RetryDecision, RetryPolicy, retry};

@@ -30,7 +30,7 @@ impl Default for RetryPolicy {
 
 /// What a failure says about trying again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum RetryDecision {
     /// Trying again would not help.
     Stop,
     /// It may pass.
@@ -42,7 +42,7 @@ pub enum Verdict {
 /// Runs `step` until it succeeds, its failure is final, or the policy is used up; then returns the last failure.
 pub async fn retry<T, E>(
     policy: &RetryPolicy,
-    verdict: impl Fn(&E) -> Verdict,
+    verdict: impl Fn(&E) -> RetryDecision,
     mut step: impl AsyncFnMut() -> Result<T, E>,
 ) -> Result<T, E> {
     let start = Instant::now();
@@ -58,10 +58,10 @@ pub async fn retry<T, E>(
             Err(failure) => failure,
         };
         let asked = match verdict(&failure) {
-            Verdict::Stop => return Err(failure),
-            Verdict::Again => Duration::ZERO,
-            Verdict::After(wait) if wait > policy.max_delay => return Err(failure),
-            Verdict::After(wait) => wait,
+            RetryDecision::Stop => return Err(failure),
+            RetryDecision::Again => Duration::ZERO,
+            RetryDecision::After(wait) if wait > policy.max_delay => return Err(failure),
+            RetryDecision::After(wait) => wait,
         };
         let Some(wait) = waits.next() else { return Err(failure) };
         let wait = wait.max(asked);
@@ -83,7 +83,7 @@ mod tests {
         total: Duration::from_secs(5),
     };
 
-    fn run(policy: RetryPolicy, verdict: Verdict, ok_at: u32) -> (u32, Result<(), ()>, Duration) {
+    fn run(policy: RetryPolicy, verdict: RetryDecision, ok_at: u32) -> (u32, Result<(), ()>, Duration) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let mut tries = 0;
         let start = Instant::now();
@@ -100,25 +100,25 @@ mod tests {
 
     #[test]
     fn tries_as_often_as_the_policy_says() {
-        assert_eq!(run(QUICK, Verdict::Again, 2).0, 2);
-        let (tries, result, _) = run(QUICK, Verdict::Again, 0);
+        assert_eq!(run(QUICK, RetryDecision::Again, 2).0, 2);
+        let (tries, result, _) = run(QUICK, RetryDecision::Again, 0);
         assert_eq!((tries, result), (3, Err(())));
-        assert_eq!(run(QUICK, Verdict::Stop, 2).0, 1);
-        assert_eq!(run(RetryPolicy { attempts: 0, ..QUICK }, Verdict::Again, 0).0, 1);
+        assert_eq!(run(QUICK, RetryDecision::Stop, 2).0, 1);
+        assert_eq!(run(RetryPolicy { attempts: 0, ..QUICK }, RetryDecision::Again, 0).0, 1);
     }
 
     #[test]
     fn waits_as_long_as_the_server_asks_up_to_the_cap() {
-        let (tries, result, took) = run(QUICK, Verdict::After(Duration::from_millis(40)), 2);
+        let (tries, result, took) = run(QUICK, RetryDecision::After(Duration::from_millis(40)), 2);
         assert_eq!((tries, result), (2, Ok(())));
         assert!(took >= Duration::from_millis(40), "{took:?}");
-        assert_eq!(run(QUICK, Verdict::After(Duration::from_hours(1)), 2).0, 1);
+        assert_eq!(run(QUICK, RetryDecision::After(Duration::from_hours(1)), 2).0, 1);
     }
 
     #[test]
     fn never_starts_a_try_after_the_total() {
         let policy = RetryPolicy { total: Duration::from_millis(10), attempts: 100, ..QUICK };
-        let (tries, _, took) = run(policy, Verdict::Again, 0);
+        let (tries, _, took) = run(policy, RetryDecision::Again, 0);
         assert!(tries < 20 && took < Duration::from_millis(200), "{tries} {took:?}");
     }
 }

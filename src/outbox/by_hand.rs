@@ -7,7 +7,7 @@ use super::desk::Desk;
 use super::intent::{NothingMore, Reason, Recorder, Settled, Status};
 use super::network::{Envelope, Fate, Network};
 use super::rows::{self, Attempt, Operation};
-use base::{Code, Error, Result, say};
+use base::{Code, Error, Result, clock, say};
 use state::ValuePermit;
 
 /// What settling an operation would come to.
@@ -110,7 +110,7 @@ pub async fn may_give_up<N: Network>(
 
 fn may_still_land(id: i64, validity: Option<Validity>, newest: Option<Block>) -> Error {
     let left = validity.zip(newest).map(|(validity, newest)| {
-        format!(", for {} s of ledger time", validity.until.saturating_sub(newest.time) + 1)
+        format!(", for {} of ledger time", clock::span(validity.until.saturating_sub(newest.time) + 1))
     });
     let left = left.unwrap_or_default();
     Error::new(Code::NotReady, format!("operation {id} may still take effect{left}"))

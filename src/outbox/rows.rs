@@ -132,7 +132,7 @@ pub fn offers(conn: &Connection, network: &str, kind: &str, most: u32) -> Result
          ORDER BY o.id DESC, a.attempt DESC LIMIT ?2";
     rows::all(conn, sql, params![kind, most, network], |row| {
         let fee: String = row.get("max_fee")?;
-        let odd = || format!("operation_attempts: \"{fee}\" stands where a fee belongs");
+        let odd = || format!("operation_attempts: invalid fee: \"{fee}\"");
         Ok((row.get("signed_at")?, fee.parse().map_err(|_| Error::new(Code::StateCorrupt, odd()))?))
     })
 }

@@ -108,7 +108,7 @@ pub fn inspect(source: &Path, sound: Sound) -> Result<BackupReport> {
 fn is_there(source: &Path) -> Result<()> {
     match fs::metadata(source) {
         Ok(found) if found.is_file() => Ok(()),
-        Ok(_) => Err(Error::new(Code::InvalidValue, format!("{} is no regular file", source.display()))
+        Ok(_) => Err(Error::new(Code::InvalidValue, format!("{} is not a regular file", source.display()))
             .hint("name a backup that poolctl made")),
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
             Err(Error::new(Code::Io, format!("there is no file {}", source.display())))

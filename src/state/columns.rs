@@ -101,5 +101,5 @@ macro_rules! from_row {
 }
 
 fn corrupt(text: &str, what: &str) -> Error {
-    Error::corrupt(format!("\"{text}\" stands where {what} belongs"))
+    Error::corrupt(format!("\"{text}\" is not {what}"))
 }

@@ -53,7 +53,7 @@ pub struct EventFilter {
     pub run_id: Option<String>,
     /// Not older than this RFC 3339 time.
     pub since: Option<String>,
-    /// The newest so many.
+    /// Show at most N events, newest first.
     pub limit: Option<u32>,
 }
 

@@ -85,7 +85,7 @@ pub(super) fn whole(path: &Path) -> Result<PathBuf> {
     };
     let found = fs::metadata(path).map_err(|e| io(&e))?;
     if !found.is_file() {
-        return Err(Error::new(Code::InvalidValue, format!("state {shown} is no regular file"))
+        return Err(Error::new(Code::InvalidValue, format!("state {shown} is not a regular file"))
             .hint(say("name a file with ").with("state").say("; it is not read")));
     }
     let whole = fs::canonicalize(path).map_err(|e| io(&e))?;

@@ -4,7 +4,7 @@ use base::redact::Redactor;
 use base::{Code, Error};
 use net::asker::{Standing, Unanswered};
 use net::jsonrpc::RpcError;
-use net::{FaultKind, Verdict};
+use net::{FaultKind, RetryDecision};
 
 /// A failure of an endpoint, not of what was asked of the network.
 #[derive(Debug, Clone)]
@@ -37,10 +37,10 @@ impl From<Unanswered> for Fault {
 impl Fault {
     /// Whether the same endpoint may do better soon: a server that is behind a little catches up, and one that named a
     /// ledger that cannot be may have erred once.
-    pub const fn may_pass(&self) -> Verdict {
+    pub const fn may_pass(&self) -> RetryDecision {
         match self {
-            Self::Stale { .. } | Self::Beyond { .. } => Verdict::Again,
-            _ => Verdict::Stop,
+            Self::Stale { .. } | Self::Beyond { .. } => RetryDecision::Again,
+            _ => RetryDecision::Stop,
         }
     }
 

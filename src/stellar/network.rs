@@ -49,7 +49,7 @@ pub const KNOWN: &[Known] = &[
 pub fn known(name: &str) -> Result<&'static Known> {
     KNOWN.iter().find(|known| known.name == name).ok_or_else(|| {
         let names: Vec<_> = KNOWN.iter().map(|known| known.name).collect();
-        Error::new(Code::InvalidValue, format!("\"{name}\" is no Stellar network"))
+        Error::new(Code::InvalidValue, format!("invalid Stellar network: \"{name}\""))
             .hint(format!("one of: {}", names.join(", ")))
     })
 }
@@ -71,7 +71,7 @@ pub fn contract(what: &str, text: &str) -> Result<ContractId> {
 
 fn strkey<T: FromStr>(what: &str, text: &str, (a, noun, letter): (&str, &str, char)) -> Result<T> {
     text.parse().map_err(|_| {
-        Error::field(Code::InvalidAddress, what, format_args!("\"{text}\" is no Stellar {noun}"))
+        Error::field(Code::InvalidAddress, what, format_args!("invalid Stellar {noun}: \"{text}\""))
             .hint(format!(
                 "{a} {noun} is {letter} and 55 more capital letters and digits; one may be mistyped"
             ))
@@ -86,8 +86,12 @@ pub fn asset(what: &str, text: &str) -> Result<Asset> {
         return Ok(Asset::Native);
     }
     let refused = || {
-        Error::field(Code::InvalidValue, what, format_args!("\"{text}\" is no asset of this pool"))
-            .hint("write CODE:ISSUER with a code of 1 to 4 letters and digits, as in KALE:G…")
+        Error::field(
+            Code::InvalidValue,
+            what,
+            format_args!("invalid asset: \"{text}\" is not an asset of this pool"),
+        )
+        .hint("write CODE:ISSUER with a code of 1 to 4 letters and digits, as in KALE:G…")
     };
     let (code, issuer) = text.split_once(':').ok_or_else(refused)?;
     let mut bytes = [0; 4];

@@ -51,7 +51,7 @@ pub(super) struct Voice {
 
 /// When a question was asked, and which ledger was believed then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Asked {
+pub(super) struct Inquiry {
     pub at: Duration,
     pub floor: u32,
 }
@@ -90,7 +90,7 @@ struct Claim {
 
 /// What an answer does to the mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
+enum MarkChange {
     Confirms,
     Contradicts,
     /// It stands for the mark from now on.
@@ -99,7 +99,7 @@ enum Verdict {
 
 /// The rule. `own` is what the same endpoint has claimed before; `seconded` says that another one, or this one where it
 /// is alone, has claimed about the same.
-fn judge(mark: &Mark, said: Said, own: Option<Claim>, seconded: bool, now: Duration) -> Verdict {
+fn judge(mark: &Mark, said: Said, own: Option<Claim>, seconded: bool, now: Duration) -> MarkChange {
     let passed = now.saturating_sub(mark.since).as_secs();
     let ahead = said.sequence.checked_sub(mark.sequence);
     let in_time = |ahead: u32| {
@@ -110,7 +110,7 @@ fn judge(mark: &Mark, said: Said, own: Option<Claim>, seconded: bool, now: Durat
         })
     };
     if ahead.is_some_and(|ahead| is_near(ahead, passed) && in_time(ahead)) {
-        return Verdict::Confirms;
+        return MarkChange::Confirms;
     }
     // One word against another: the later one counts, unless it may be a server that is a little behind.
     let behind = mark.sequence.saturating_sub(said.sequence);
@@ -119,7 +119,7 @@ fn judge(mark: &Mark, said: Said, own: Option<Claim>, seconded: bool, now: Durat
     let outlived = now.saturating_sub(mark.heard) >= FORGET
         && own.is_some_and(|own| now.saturating_sub(own.since) >= FORGET && said.sequence > own.sequence);
     let beyond = ahead.is_some() && seconded;
-    if undone || outlived || beyond { Verdict::Replaces } else { Verdict::Contradicts }
+    if undone || outlived || beyond { MarkChange::Replaces } else { MarkChange::Contradicts }
 }
 
 /// Whether so many ledgers can have closed in so many seconds, at one a second.
@@ -151,8 +151,8 @@ impl Newest {
     }
 
     /// What an answer to a question that is asked now is held against.
-    pub fn ask(&self, now: Duration) -> Asked {
-        Asked { at: now, floor: self.mark.map_or(0, |mark| mark.sequence) }
+    pub fn ask(&self, now: Duration) -> Inquiry {
+        Inquiry { at: now, floor: self.mark.map_or(0, |mark| mark.sequence) }
     }
 
     /// Takes what an answer says. What comes in the same answer again, or was under way meanwhile, is no second word.
@@ -161,7 +161,7 @@ impl Newest {
         &mut self,
         by: Voice,
         said: impl Into<Said>,
-        asked: Asked,
+        asked: Inquiry,
         now: Duration,
     ) -> Result<(), Refused> {
         let said = said.into();
@@ -179,11 +179,11 @@ impl Newest {
             self.claims.iter().any(|(place, claim)| *place != by.place && agrees(claim))
         };
         match judge(&mark, said, own, seconded, now) {
-            Verdict::Confirms => self.confirm(mark, said, asked, now),
-            Verdict::Replaces => self.replace(said, mark.base.min(said.sequence), now),
+            MarkChange::Confirms => self.confirm(mark, said, asked, now),
+            MarkChange::Replaces => self.replace(said, mark.base.min(said.sequence), now),
             // Asked before the mark was made.
-            Verdict::Contradicts if (asked.floor..mark.sequence).contains(&said.sequence) => {}
-            Verdict::Contradicts => {
+            MarkChange::Contradicts if (asked.floor..mark.sequence).contains(&said.sequence) => {}
+            MarkChange::Contradicts => {
                 let is_behind = said.sequence < mark.sequence;
                 // The same story as before, gone on.
                 let goes_on =
@@ -198,7 +198,7 @@ impl Newest {
         Ok(())
     }
 
-    fn confirm(&mut self, mark: Mark, said: Said, asked: Asked, now: Duration) {
+    fn confirm(&mut self, mark: Mark, said: Said, asked: Inquiry, now: Duration) {
         self.claims.clear();
         let confirmed = mark.confirmed || mark.since <= asked.at;
         let base = if confirmed { mark.sequence } else { mark.base };
@@ -250,8 +250,8 @@ mod tests {
 
     #[test]
     fn an_answer_is_held_against_the_clock() {
-        use Verdict::{Confirms, Contradicts, Replaces};
-        type Row = (u32, Option<u64>, u64, bool, Option<Claim>, bool, Verdict);
+        use MarkChange::{Confirms, Contradicts, Replaces};
+        type Row = (u32, Option<u64>, u64, bool, Option<Claim>, bool, MarkChange);
         let claim = |sequence, since| Some(Claim { sequence, since: seconds(since) });
         // The mark is ledger 1000, closed at 5000, said at second 100.
         let rows: &[Row] = &[

@@ -1,7 +1,7 @@
 //! What the views of a network share: its endpoints, and the newest ledger that is believed.
 
 use super::fault::Fault;
-use super::newest::{Asked, Newest, Refused, Said, Voice};
+use super::newest::{Inquiry, Newest, Refused, Said, Voice};
 use super::replies::Ledger;
 use base::{Endpoint, Result};
 use net::asker::Asker;
@@ -78,12 +78,12 @@ impl Inner {
     }
 
     /// What an answer to a question that is asked now is held against.
-    pub fn asking(&self) -> Asked {
+    pub fn asking(&self) -> Inquiry {
         self.newest().ask(self.began.elapsed())
     }
 
     /// Takes what an answer of this endpoint says of the newest ledger.
-    pub fn hear(&self, peer: &Peer, said: impl Into<Said>, asked: Asked) -> Result<(), Fault> {
+    pub fn hear(&self, peer: &Peer, said: impl Into<Said>, asked: Inquiry) -> Result<(), Fault> {
         let said = said.into();
         let heard = self.newest().hear(peer.voice, said, asked, self.began.elapsed());
         heard.map_err(|refused| match refused {

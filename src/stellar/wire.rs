@@ -278,7 +278,7 @@ pub fn lookup(raw: &RawValue) -> Read<Lookup> {
 fn closed(field: &str, sequence: u32, close_time: u64) -> Read<Ledger> {
     const LAST: u64 = 7_258_118_400;
     if close_time > LAST {
-        return Err(format!("field {field}: {close_time} s since 1970 is no time of a ledger"));
+        return Err(format!("field {field}: {close_time} is not a valid ledger time"));
     }
     Ok(Ledger { sequence, close_time })
 }

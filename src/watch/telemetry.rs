@@ -1,6 +1,6 @@
 //! The state as gauges for Prometheus: pools, prices, rewards, the farm, what is late and what is open. No network.
 
-use crate::health::{self, Report};
+use crate::health::{self, HealthReport};
 use crate::metrics::{EXIT_CODE, Gauge, LAST_RUN, LAST_SUCCESS};
 use base::Result;
 use base::amount::{Base, E18, to_units};
@@ -62,7 +62,7 @@ fn of_runs(all: &mut Gauges, conn: &Connection) -> Result<()> {
     Ok(())
 }
 
-fn of_health(all: &mut Gauges, report: &Report) {
+fn of_health(all: &mut Gauges, report: &HealthReport) {
     let healthy = u8::from(report.is_healthy());
     all.add("poolctl_healthy", "1 while nothing is overdue, open or stuck.", &[], healthy);
     for check in &report.checks {
@@ -162,7 +162,7 @@ fn of_farm(all: &mut Gauges, conn: &Connection) -> Result<()> {
     }
     let mut by_status: BTreeMap<&str, usize> = BTreeMap::new();
     for hand in &hands {
-        *by_status.entry(hand.status.word()).or_default() += 1;
+        *by_status.entry(hand.status.as_str()).or_default() += 1;
     }
     for (status, count) in by_status {
         all.add("poolctl_farm_farmers", "Farmers by status.", &[("status", status)], count);

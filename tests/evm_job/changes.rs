@@ -154,7 +154,7 @@ fn decimals_of_the_asset_are_part_of_it() {
     desk.run("risk check stable").ok();
     // A token that does not tell its decimals any more.
     forget(&desk, asset, "313ce567");
-    says(&synced(&desk), &["the decimals of its asset are untold instead of 18"]);
+    says(&synced(&desk), &["the decimals of its asset are unknown instead of 18"]);
     assert_eq!(desk.json("pool accept-change stable")["contract"]["asset_decimals"], Value::Null);
     assert_eq!(shown("asset")["decimals"], 18);
     desk.world.node.mine(2).unwrap();

@@ -38,7 +38,7 @@ fn killed_and_done(home: &Home, command: &str, exit: i32, step: u64, want: &Dump
         }
         Ended::Killed => {}
     }
-    // What it left is sound, before anybody mends anything.
+    // What it left is sound, before anybody fixes anything.
     sound(&copy);
     copy.run(command).exits(exit);
     same(want, &lasting(&copy.sqlite()));

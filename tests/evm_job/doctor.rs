@@ -97,7 +97,7 @@ fn a_head_that_is_too_old_or_from_the_future_fails() {
         desk.wire.fault(Rule::new(Fault::Custom(rewrite)));
         let data = say(&desk);
         stands(&data, "evm", "\"main\"", "fail", words);
-        assert!(line(&data, "evm", "\"main\"")["mend"].as_str().unwrap().contains("evm.max_head_age_sec"));
+        assert!(line(&data, "evm", "\"main\"")["fix"].as_str().unwrap().contains("evm.max_head_age_sec"));
     }
 }
 
@@ -120,7 +120,7 @@ fn a_contract_that_is_gone_or_another_is_found() {
     stands(&data, "contracts", "risk engine of growth", "fail", "");
     stands(&data, "contracts", "sequencer feed", "fail", "no contract");
     for line in data["checks"].as_array().unwrap().iter().filter(|line| line["status"] != "ok") {
-        assert!(line["mend"].is_string(), "{line}");
+        assert!(line["fix"].is_string(), "{line}");
     }
     desk.setting(&format!("evm.multicall = \"{}\"", Address::repeat_byte(0x66)));
     stands(&say(&desk), "contracts", "multicall", "warn", "travels alone");

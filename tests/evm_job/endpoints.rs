@@ -113,7 +113,7 @@ fn nonsense_is_refused_in_its_own_words_and_changes_nothing() {
         (Fault::CutJson, 75, "unreachable", "the answer is cut off after"),
         (Fault::Status(503, None), 75, "unreachable", "HTTP 503"),
         (Fault::Status(429, None), 75, "rate_limited", "HTTP 429"),
-        (Fault::Status(429, Some(3600)), 75, "rate_limited", "it asks to wait 3600 s"),
+        (Fault::Status(429, Some(3600)), 75, "rate_limited", "it asks to wait 1h"),
         (Fault::Status(401, None), 1, "rpc_error", "HTTP 401"),
         (rpc(-32601, "the method does not exist"), 1, "rpc_error", "the method does not exist (code -32601)"),
         (rpc(-32005, "daily limit reached, upgrade"), 75, "rate_limited", "daily limit reached, upgrade"),

@@ -1,4 +1,4 @@
-//! Epochs made by hand, beside and instead of those of the grid.
+//! Epochs made manually, beside and instead of those of the grid.
 
 use super::desk::{Desk, says};
 use crate::support::ended;
@@ -10,7 +10,7 @@ fn sum(desk: &Desk, sql: &str) -> U256 {
     desk.rows(sql).iter().map(|text| text.parse::<U256>().unwrap()).sum()
 }
 
-/// Everything that was emitted or given by hand stands with members or is carried; and the chain says the same.
+/// Everything that was emitted or given manually stands with members or is carried; and the chain says the same.
 #[track_caller]
 fn sound(desk: &Desk) {
     let by_hand =
@@ -98,7 +98,7 @@ fn by_hand_alone_epochs_are_paid_in_order_when_they_are_final() {
     desk.unchanged(|| desk.run("reward epoch distribute").ok());
     sound(&desk);
     mine_to_final(&desk, end - 1);
-    // Without any weight, the cycle pays what was made by hand.
+    // Without any weight, the cycle pays what was made manually.
     let paid = desk.json("reward cycle");
     assert_eq!(paid["pools"][0]["epochs"][0]["epoch"], two);
     assert_eq!(paid["pools"][0]["epochs"][0]["distributed"], "5.500000000000000000");
@@ -143,7 +143,7 @@ fn on_the_grid_it_stands_in_the_place_of_what_it_covers() {
     }
     sound(&desk);
     assert_eq!(desk.unchanged(|| desk.json("reward cycle"))["pools"][0]["epochs"], json!([]));
-    // Other settings wait until the grid of the day is free of epochs made by hand.
+    // Other settings wait until the grid of the day is free of epochs made manually.
     let ahead = next + 70;
     desk.run(&line(ahead, ahead + 20)).ok();
     let config = std::fs::read_to_string(desk.home.config()).unwrap();

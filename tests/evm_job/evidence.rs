@@ -233,7 +233,7 @@ fn a_transfer_that_moved_no_total_pays_nobody_until_it_is_known() {
             &envelope["error"]["message"],
             &["has 300.00 tv by its transfers, balanceOf() is 600.00 tv at block 52"],
         );
-        says(&envelope["error"]["message"], &[&bob.to_string(), "so does 1 more member"]);
+        says(&envelope["error"]["message"], &[&bob.to_string(), "the same for 1 more member"]);
         says(&envelope["error"]["hint"], &["nobody of it was paid", "poolctl pool rescan stable"]);
         assert_eq!(shares(&desk, alice), before);
         assert_eq!(desk.one("SELECT count(*) FROM pool_reward_epochs"), "0");

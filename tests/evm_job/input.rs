@@ -69,7 +69,7 @@ fn amounts_are_plain_decimals_within_256_bits() {
     }
     let args = ["risk", "set", "growth", "--breaker-threshold", "-0.1"];
     desk.refuses_offline(&args, "invalid_weight", &["--breaker-threshold", "no sign"]);
-    desk.refuses_offline(&["sync", "--at", "-1"], "invalid_value", &["--at", "is no block"]);
+    desk.refuses_offline(&["sync", "--at", "-1"], "invalid_value", &["--at", "invalid block"]);
     desk.refuses_offline(&["risk", "set", "growth", "--max-tvl"], "usage", &["--max-tvl"]);
 }
 
@@ -264,13 +264,13 @@ fn blocks_words_and_bounds_are_checked_before_anything_is_asked() {
             &format!("oracle add new --asset NEW --address {feed}"),
         ] {
             let args: Vec<&str> = command.split(' ').chain([at.as_str()]).collect();
-            desk.refuses_offline(&args, "invalid_value", &["--at", "is no block"]);
+            desk.refuses_offline(&args, "invalid_value", &["--at", "invalid block"]);
         }
     }
     let new_feed = ["oracle", "add", "new", "--asset", "NEW", "--address", &feed];
     let with = |more: &[&'static str]| [&new_feed[..], more].concat();
     desk.refuses_offline(&with(&["--min", "2", "--max", "1.9"]), "invalid_value", &["--min is above --max"]);
-    desk.refuses_offline(&with(&["--kind", "dice"]), "invalid_value", &["\"dice\" is no feed kind"]);
+    desk.refuses_offline(&with(&["--kind", "dice"]), "invalid_value", &["invalid feed kind: \"dice\""]);
     desk.refuses_offline(&with(&["--max-staleness", "0"]), "usage", &["--max-staleness"]);
     desk.refuses_offline(
         &["oracle", "add", "n", "--asset", "", "--address", &feed],
@@ -284,7 +284,7 @@ fn blocks_words_and_bounds_are_checked_before_anything_is_asked() {
         &["--deploy-block"],
     );
     for name in ["", "a b", "0xabc", "pôol", "a/b"] {
-        desk.refuses_offline(&["pool", "add", name, &vault], "invalid_value", &["NAME", "is no pool name"]);
+        desk.refuses_offline(&["pool", "add", name, &vault], "invalid_value", &["NAME", "invalid pool name"]);
     }
     let bob = desk.world.bob.to_string();
     for name in ["", "0xabc"] {

@@ -122,7 +122,7 @@ fn a_limit_that_cannot_be_read_is_not_unlimited() {
     let shown = desk.json("pool show stable");
     assert_eq!((&shown["max_deposit"], &shown["unknown_limits"]), (&Value::Null, &json!(["max_deposit"])));
     let text = desk.run("pool show stable").ok();
-    assert!(text.contains("unknown: the contract does not tell it"), "{text}");
+    assert!(text.contains("unknown: the contract does not say"), "{text}");
     desk.run("pool reconcile stable").exits(0);
     desk.sound();
 }

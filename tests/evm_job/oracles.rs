@@ -83,7 +83,7 @@ fn a_quote_is_fresh_to_the_second() {
     assert_eq!(check(&desk).0, "ok");
     desk.world.node.advance(1).unwrap();
     for count in 1..=3 {
-        assert_eq!(check(&desk), ("stale".to_owned(), "101 s old, the limit is 100 s".to_owned()));
+        assert_eq!(check(&desk), ("stale".to_owned(), "1m 41s old, the limit is 1m 40s".to_owned()));
         assert_eq!(desk.rows(ALERTS), [format!("stale | {count} | 0")]);
         assert_eq!(desk.one("SELECT failure_streak FROM oracle_feeds"), count.to_string());
     }
@@ -112,7 +112,7 @@ fn every_refusal_has_its_kind() {
         (-5, None, "invalid", "answer -5000000 is not above zero"),
         (200_000, Some(0), "invalid", "never been updated"),
         // The block that brings it is 12 seconds on.
-        (200_000, Some(now() + 12 * 4 + 31), "future", "31 s after its block, more than 30 s"),
+        (200_000, Some(now() + 12 * 4 + 31), "future", "31s after its block, more than 30s"),
         (99_999, None, "out_of_bounds", "price 999.99 is outside 1,000.00 to 5,000.00"),
         (500_001, None, "out_of_bounds", "price 5,000.01 is outside"),
         (220_001, None, "deviation", "price 2,200.01 is too far from the last good one, 2,000.00"),

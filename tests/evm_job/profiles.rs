@@ -221,7 +221,7 @@ fn the_asset_of_a_legacy_pool_is_named_by_the_operator() {
     let args = ["pool", "add", "old", &pool.to_string(), "--asset", "0x12"];
     desk.refuses_offline(&args, "invalid_address", &["--asset"]);
     let args = ["pool", "add", "old", &pool.to_string(), "--abi", "erc20"];
-    let envelope = desk.refuses_offline(&args, "invalid_value", &["\"erc20\" is no ABI profile"]);
+    let envelope = desk.refuses_offline(&args, "invalid_value", &["invalid ABI profile: \"erc20\""]);
     says(&envelope["error"]["hint"], &["erc4626, legacy, viddhana; auto"]);
 }
 

@@ -206,7 +206,7 @@ fn holders_that_do_not_add_up_fail_the_sync() {
     desk.world.node.mine(2).unwrap();
     desk.meddle(&format!("UPDATE pools SET deploy_block = {head} WHERE name = 'stable'"));
     let envelope = desk.run("sync").fails(3, "partial");
-    let drift = "its 1 holders have 5.00 tv, totalSupply() is 2,306.234567 tv at block";
+    let drift = "balances of 1 holder sum to 5.00 tv, totalSupply() is 2,306.234567 tv at block";
     says(&envelope["error"]["message"], &["1 of 2 pools failed: stable", drift]);
     let details = desk.run("sync stable").fails(5, "drift")["error"]["details"].clone();
     assert_eq!((&details["holders"], &details["total_supply"]), (&json!("5000000"), &json!("2306234567")));

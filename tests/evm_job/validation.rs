@@ -228,7 +228,7 @@ fn bad_input_is_refused_before_anything_is_written_or_sent() {
     }
     for bad in ["", "0x", "7", &hash[..65], &format!("{hash}0"), &hash[2..], "0xzz"] {
         let args = ["withdrawal", "complete", &id, "--tx", bad];
-        desk.refuses_offline(&args, "invalid_value", &["--tx", "is no transaction hash"]);
+        desk.refuses_offline(&args, "invalid_value", &["--tx", "invalid transaction hash"]);
     }
     for reason in ["", "  ", "two\nlines", "\u{1b}[2J", &"x".repeat(501)] {
         let args = ["withdrawal", "fail", &id, "--reason", reason];

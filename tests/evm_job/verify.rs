@@ -203,10 +203,10 @@ fn every_altered_row_is_found_and_named() {
             assert_eq!(differences.len(), 1, "one row, one difference: {differences:?}");
             says(
                 &envelope["error"]["message"],
-                &["1 differences in 1 of", &format!("epoch {epoch}"), address, "amount"],
+                &["1 difference in 1 of", &format!("epoch {epoch}"), address, "amount"],
             );
             let page = copy.run("reward epoch verify --all").exits(5).stdout;
-            says(&json!(page), &[address, "1 differences"]);
+            says(&json!(page), &[address, "1 difference"]);
         }
     }
     // A reward for somebody who earned nothing.

@@ -114,7 +114,7 @@ fn lasting_faults_move_the_view_on() -> Done {
         (Fault::Truncated, Code::Unreachable, "the connection broke before the whole answer was there"),
         (Fault::CutJson, Code::Unreachable, "the answer is cut off after"),
         (Fault::Status(503, None), Code::Unreachable, "HTTP 503 Service Unavailable"),
-        (Fault::Status(429, Some(3600)), Code::RateLimited, "(it asks to wait 3600 s)"),
+        (Fault::Status(429, Some(3600)), Code::RateLimited, "(it asks to wait 1h)"),
         (Fault::Status(401, None), Code::Rpc, "HTTP 401 Unauthorized"),
         (
             Fault::RpcError { code: -32601, message: "the method does not exist".into(), data: Value::Null },

@@ -24,7 +24,7 @@ fn killed_and_done(desk: &Desk, line: &str, step: u64, code: i32, want: &Facts) 
         return false;
     }
     assert_eq!(output.status.signal(), Some(9), "{when}");
-    // What it left is sound, before anybody mends anything.
+    // What it left is sound, before anybody fixes anything.
     desk.is_sound();
     let (_, again) = desk.run(line).ends();
     // What the killed run had booked already, as a failure or as done, is none of the next run.

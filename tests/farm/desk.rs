@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use stellar::submit::{Intent, StellarNetwork, Submitted, Terms};
+use stellar::submit::{Intent, StellarNetwork, SubmitOptions, Submitted};
 use stellar::xdr::{AccountId, ContractId, LedgerEntryData, LedgerKey, ScAddress, ScVal};
 use stellar::{Action, Client, ClientConfig};
 
@@ -361,7 +361,7 @@ impl Desk {
             .collect();
         let permit = Permit::of(&lock);
         let consent = ValuePermit::obtain(permit, Consent::NotNeeded, "desk").unwrap();
-        let terms = Terms::default();
+        let terms = SubmitOptions::default();
         let pace = Pace { poll: Duration::from_millis(10), parallel: 50, ..terms.pace };
         let network = StellarNetwork::new(&self.client, terms);
         let mut desk = Submitting { network, state: &mut state, permit, stop: &stop, pace };

@@ -30,7 +30,7 @@ fn a_sound_farm_and_one_that_farmers_cannot_use() {
     let bare = desk.register("without an account", "0.25");
     let data = say(&desk, 5);
     stands(&data, "farmers", &bare.address, "fail", "no account");
-    assert!(line(&data, "farmers", &bare.address)["mend"].as_str().unwrap().contains(&bare.address));
+    assert!(line(&data, "farmers", &bare.address)["fix"].as_str().unwrap().contains(&bare.address));
     desk.network.fund(&bare.address, 100 * crate::desk::XLM).unwrap();
     stands(&say(&desk, 5), "farmers", &bare.address, "fail", "no trustline");
     // Who leaves need not be funded.
@@ -80,7 +80,7 @@ fn a_stake_that_expires_soon_fails() {
     live(now + 100);
     let data = say(&desk, 5);
     stands(&data, "expiry", "farmer ", "fail", "expires at ledger");
-    assert!(line(&data, "expiry", "farmer ")["mend"].as_str().unwrap().starts_with("poolctl harvest"));
+    assert!(line(&data, "expiry", "farmer ")["fix"].as_str().unwrap().starts_with("poolctl harvest"));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `farmer check-funding`: what farmers lack, what mends it, and how far they come in their life.
+//! `farmer check-funding`: what farmers lack, what fixes it, and how far they come in their life.
 
 use crate::desk::{Desk, Farmer, KALE, Run, XLM, block_on};
 use kale::wallet::{self, Wallet};
@@ -73,7 +73,7 @@ fn reasons(line: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn each_lack_is_named_and_mended_as_it_says() {
+fn each_lack_is_named_and_fixed_as_it_says() {
     let desk = Desk::empty();
     let [missing, poor, untrusting] = ["missing", "poor", "untrusting"].map(|name| enrol(&desk, name));
     desk.network.fund(&poor.address, 12 * XLM / 10).unwrap();
@@ -86,10 +86,10 @@ fn each_lack_is_named_and_mended_as_it_says() {
     assert_eq!(reasons(line(data, &poor)), ["too_few_lumens", "no_trustline"]);
     assert_eq!(reasons(line(data, &untrusting)), ["no_trustline"]);
     // Two entries reserve a lumen; what is needed above is a lumen, and a half for the trustline.
-    let mend = |farmer: &Farmer| line(data, farmer)["lacks"][0]["mend"].as_str().unwrap().to_owned();
-    assert!(mend(&missing).contains("at least 2.5 XLM"), "{}", mend(&missing));
-    assert!(mend(&poor).contains("at least 1.3 XLM"), "{}", mend(&poor));
-    assert_eq!(mend(&untrusting), format!("make it with: poolctl farmer trust {}", untrusting.address));
+    let fix = |farmer: &Farmer| line(data, farmer)["lacks"][0]["fix"].as_str().unwrap().to_owned();
+    assert!(fix(&missing).contains("at least 2.5 XLM"), "{}", fix(&missing));
+    assert!(fix(&poor).contains("at least 1.3 XLM"), "{}", fix(&poor));
+    assert_eq!(fix(&untrusting), format!("make it with: poolctl farmer trust {}", untrusting.address));
     let poor_line = line(data, &poor);
     assert_eq!(
         [&poor_line["lumens"], &poor_line["reserve"], &poor_line["spendable"], &poor_line["kale"]],

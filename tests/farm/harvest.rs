@@ -223,9 +223,9 @@ fn a_harvest_that_is_not_what_the_ledger_booked_is_found() {
     ids.sort_unstable();
     for (sql, pail, words) in [
         ("UPDATE harvests SET reward = reward || '0'", 0, "block 0: stake and reward are"),
-        ("UPDATE harvests SET outcome = 'failed'", 0, "block 0: booked as harvested without a harvest"),
-        ("UPDATE harvests SET outcome = 'failed'", 1, "block 0: booked as harvested without a harvest"),
-        ("UPDATE harvests SET block_index = 5", 0, "block 5: harvested, and booked 0 times"),
+        ("UPDATE harvests SET outcome = 'failed'", 0, "block 0: recorded as harvested without a harvest"),
+        ("UPDATE harvests SET outcome = 'failed'", 1, "block 0: recorded as harvested without a harvest"),
+        ("UPDATE harvests SET block_index = 5", 0, "block 5: harvested, and recorded 0 times"),
     ] {
         let copy = desk.fork();
         copy.sqlite().execute(&format!("{sql} WHERE farmer_id = ?1"), [ids[pail]]).unwrap();

@@ -169,7 +169,7 @@ fn a_released_pail_that_is_still_there_is_harvested() {
     proxy.fault(Rule::new(Fault::Custom(one_more_staked)).on_method("getLedgerEntries"));
     desk.run("harvest").fails(5, "drift");
     // It is there: it cannot be given up.
-    desk.run(&format!("harvest --book-lost {} --block 0 --yes", farmer.id)).fails(2, "conflict");
+    desk.run(&format!("harvest --record-lost {} --block 0 --yes", farmer.id)).fails(2, "conflict");
     let release = format!("harvest --release {} --block 0 --yes", farmer.id);
     desk.run(&release).exits(0);
     desk.run("harvest").fails(5, "drift");
@@ -207,7 +207,7 @@ fn a_pail_whose_payment_may_be_out_of_sight_stays_open_until_it_is_seen() {
     for _ in 0..2 {
         let envelope = desk.run("harvest").fails(5, "drift");
         assert_eq!(envelope["data"]["pails"][0]["reason"], "out_of_sight", "{envelope}");
-        assert!(envelope["error"]["hint"].as_str().unwrap().contains("--book-lost"), "{envelope}");
+        assert!(envelope["error"]["hint"].as_str().unwrap().contains("--record-lost"), "{envelope}");
         assert_eq!(ledger(&desk), before, "nothing is booked");
         assert!(is_open(&desk, "pail_out_of_sight"));
     }
@@ -217,7 +217,7 @@ fn a_pail_whose_payment_may_be_out_of_sight_stays_open_until_it_is_seen() {
     // An endpoint that remembers more.
     proxy.heal();
     // What was paid cannot be given up.
-    desk.run(&format!("harvest --book-lost {} --block 0 --yes", farmer.id)).fails(2, "conflict");
+    desk.run(&format!("harvest --record-lost {} --block 0 --yes", farmer.id)).fails(2, "conflict");
     let data = desk.run("harvest").json();
     assert_eq!(data["pails"][0]["status"], "harvested_elsewhere");
     assert_eq!(desk.booked("chain", "sandbox", "mint"), i128::from(250 * KALE) - minted);
@@ -233,10 +233,10 @@ fn a_pail_that_is_out_of_sight_is_lost_when_the_operator_says_so() {
     // The pail of block 1, which is open as far as the farm knows, is out of sight too, and not yet due.
     desk.run("harvest").fails(5, "drift");
     let before = ledger(&desk);
-    let line = format!("harvest --book-lost {} --block 0", farmer.address);
+    let line = format!("harvest --record-lost {} --block 0", farmer.address);
     desk.run(&line).fails(4, "needs_confirmation");
     assert_eq!(desk.run(&format!("{line} --dry-run")).json()["status"], "would_lose");
-    desk.run(&format!("harvest --book-lost {} --block 1 --yes", farmer.address)).fails(4, "not_ready");
+    desk.run(&format!("harvest --record-lost {} --block 1 --yes", farmer.address)).fails(4, "not_ready");
     assert_eq!(ledger(&desk), before);
     let data = desk.run(&format!("{line} --yes")).json();
     assert_eq!((&data["status"], &data["fault"]), (&json!("lost"), &json!("operator")), "{data}");

@@ -255,7 +255,7 @@ fn rows() -> Vec<(&'static str, &'static str, Lie, &'static str, Alone)> {
         ("getEvents", "nothing", result!(Value::Null) as Lie, GONE, bad("null")),
         ("getEvents", "no list", set!("events", Value::Null), GONE, bad("invalid type: null")),
         ("getEvents", "no cursor", set!("cursor", Value::Null), GONE, bad("invalid type: null")),
-        ("getEvents", "a cursor that is none", set!("cursor", "x"), GONE, bad("is no cursor")),
+        ("getEvents", "a cursor that is none", set!("cursor", "x"), GONE, bad("invalid cursor")),
         ("getEvents", "a cursor that stands", stands, GONE, bad("does not come past")),
         ("getEvents", "an old ledger", set!("latestLedger", 1), GONE, bad("and the newest is 1")),
         ("getEvents", "no XDR", each!("events", "value", "AAAA"), GONE, bad("events.value")),

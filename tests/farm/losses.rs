@@ -216,7 +216,7 @@ fn a_second_endpoint_is_believed_at_once_where_the_first_hides_pails() {
         let envelope = desk.run("harvest --json").exits(0).last();
         assert_eq!(envelope["data"]["harvested"], 2, "{envelope}");
         let warned = envelope["warnings"].to_string();
-        assert!(warned.contains("shows pails otherwise, and is believed"), "{warned}");
+        assert!(warned.contains("shows pails otherwise; its answer is used"), "{warned}");
         whole(&desk);
     }
     // Of a pail that somebody else harvested, where the first one has no events.

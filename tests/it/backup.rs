@@ -29,7 +29,7 @@ fn there_and_back() {
     assert_eq!((&last["kind"], &last["payload"]["sha256"]), (&"state.restored".into(), &hex.into()));
 
     // What was replaced is kept, and is a state itself.
-    let kept = restored["kept"].as_str().unwrap();
+    let kept = restored["replaced"].as_str().unwrap();
     home.args(["state", "restore", kept, "--yes"]).ok();
     assert_eq!(ttl(&home), "61");
 }
@@ -42,7 +42,7 @@ fn onto_a_new_machine() {
     let fresh = Home::empty();
     let copy = home.path().join("copy.sqlite");
     let restored = fresh.args(["state", "restore", copy.to_str().unwrap()]).json();
-    assert_eq!(restored["kept"], Value::Null, "nothing was there, so nobody is asked");
+    assert_eq!(restored["replaced"], Value::Null, "nothing was there, so nobody is asked");
     assert_eq!(ttl(&fresh), "60");
 }
 

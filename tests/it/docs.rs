@@ -121,16 +121,16 @@ fn every_setting_has_its_row() {
 fn every_error_and_reason_has_its_row() {
     let text = read("docs/errors.md");
     for code in Code::ALL {
-        let want = format!("| `{}` | {} | ", code.word(), code.exit().code());
+        let want = format!("| `{}` | {} | ", code.as_str(), code.exit().code());
         assert!(text.contains(&want), "docs/errors.md wants a row that begins with: {want}");
     }
     assert_eq!(rows(&text).len(), Code::ALL.len(), "docs/errors.md has a code that is not there");
     let text = read("docs/rules.md");
     let farm = text.split("\n## The farm\n").nth(1).unwrap();
     for reason in Reason::ALL {
-        let row = farm.lines().find(|line| line.starts_with(&format!("| `{}` |", reason.word())));
-        let row = row.unwrap_or_else(|| panic!("docs/rules.md has no row of {}", reason.word()));
-        assert!(row.ends_with(&format!("| {} |", reason.blame().word())), "{row}");
+        let row = farm.lines().find(|line| line.starts_with(&format!("| `{}` |", reason.as_str())));
+        let row = row.unwrap_or_else(|| panic!("docs/rules.md has no row of {}", reason.as_str()));
+        assert!(row.ends_with(&format!("| {} |", reason.blame().as_str())), "{row}");
     }
     assert_eq!(rows(farm).len(), Reason::ALL.len(), "docs/rules.md has a reason that is not there");
 }

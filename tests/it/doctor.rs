@@ -20,7 +20,7 @@ fn endpoints_are_asked_side_by_side() {
     let envelope = home.run("doctor").fails(5, "check_failed");
     let took = begun.elapsed();
     for (area, name) in [("evm", "one"), ("evm", "two"), ("stellar", "three"), ("stellar", "four")] {
-        stands(&envelope["data"], area, &format!("\"{name}\""), "fail", &format!("within {limit} s"));
+        stands(&envelope["data"], area, &format!("\"{name}\""), "fail", &format!("within {limit}s"));
     }
     // One after the other they would take four times as long, and with retries more.
     assert!(took < Duration::from_secs(limit * 2), "{took:?}");
@@ -61,7 +61,7 @@ fn everything_is_told_although_much_is_wrong() {
     assert_eq!(data["verdict"], "fail");
     let sum = ["ok", "warn", "fail"].map(|name| data[name].as_u64().unwrap()).iter().sum::<u64>();
     assert_eq!(usize::try_from(sum).unwrap(), data["checks"].as_array().unwrap().len());
-    assert_eq!(envelope["error"]["hint"], line(data, "config", "settings")["mend"]);
+    assert_eq!(envelope["error"]["hint"], line(data, "config", "settings")["fix"]);
 
     let ran = home.run("doctor").exits(5);
     ran.hides(&secret);
@@ -112,5 +112,5 @@ fn a_damaged_state_fails_its_quick_check() {
     drop(conn);
     let data = &home.run("doctor").fails(5, "check_failed")["data"];
     assert_eq!(line(data, "state", "quick check")["status"], "fail", "{data}");
-    assert!(line(data, "state", "quick check")["mend"].as_str().unwrap().contains("state restore"));
+    assert!(line(data, "state", "quick check")["fix"].as_str().unwrap().contains("state restore"));
 }

@@ -96,7 +96,7 @@ fn everything_in_time_is_healthy() {
 /// Each job has a limit of its own, which a setting moves.
 #[test]
 fn each_job_has_its_limit() {
-    for (setting, minutes, name, mend) in [
+    for (setting, minutes, name, fix) in [
         ("health.sync_max_age_min", 15, "sync dollars", "poolctl sync --all"),
         ("health.oracle_max_age_min", 15, "oracle dollars-usd", "poolctl oracle check"),
         ("risk.check_interval_min", 5, "risk", "poolctl risk check --all"),
@@ -131,7 +131,7 @@ fn each_job_has_its_limit() {
         let late: Vec<_> =
             statuses(&envelope["data"]).into_iter().filter(|(_, status)| status != "ok").collect();
         assert_eq!(late, [(name.to_owned(), "overdue".to_owned())], "{envelope}");
-        assert!(envelope["error"]["hint"].as_str().unwrap().contains(mend), "{envelope}");
+        assert!(envelope["error"]["hint"].as_str().unwrap().contains(fix), "{envelope}");
         let ran = home.run("health --nagios").exits(1);
         assert!(ran.stdout.starts_with("HEALTH WARNING - "), "{ran:?}");
 

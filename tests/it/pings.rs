@@ -83,7 +83,7 @@ fn a_watchdog_that_is_silent_is_given_up() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     let told = String::from_utf8(output.stderr).unwrap();
-    assert!(told.contains("no answer within 5 s") && !told.contains(&secret), "{told}");
+    assert!(told.contains("no answer within 5s") && !told.contains(&secret), "{told}");
     assert!(stored < begun.elapsed().checked_sub(Duration::from_secs(4)).unwrap(), "it was waited for first");
 }
 

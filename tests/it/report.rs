@@ -261,7 +261,7 @@ fn nothing_but_a_report_is_replaced() {
     let state = home.state();
     let before = crate::support::digest(&state);
     let failed = home.run("report").arg("--html").arg(&state).fails(2, "conflict");
-    assert!(failed["error"]["message"].as_str().unwrap().contains("is no report"), "{failed}");
+    assert!(failed["error"]["message"].as_str().unwrap().contains("is not a report"), "{failed}");
     assert_eq!(crate::support::digest(&state), before);
     home.run("report --html .").fails(2, "invalid_value");
     home.run("report --html no/such/report.html").fails(1, "io_error");

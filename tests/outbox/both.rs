@@ -7,7 +7,7 @@ use outbox::Status;
 use poolctl_sandbox::stellar::{Stellar, StellarOptions};
 use poolctl_testkit::{Fault, Proxy, Rule};
 use serde_json::json;
-use stellar::submit::{StellarNetwork, Terms};
+use stellar::submit::{StellarNetwork, SubmitOptions};
 use stellar::xdr::{AccountId, Asset};
 use stellar::{Client, ClientConfig, account_of};
 
@@ -40,7 +40,7 @@ impl Ledgers {
     fn stellar(&self) -> StellarNetwork {
         let endpoints = Endpoint::parse_list(&[format!("one={}", self.network.url())]).unwrap();
         let config = ClientConfig::new("sandbox", self.network.passphrase(), endpoints);
-        StellarNetwork::new(&Client::new(config).unwrap(), Terms::default())
+        StellarNetwork::new(&Client::new(config).unwrap(), SubmitOptions::default())
     }
 
     fn pay(&self, key: &str) -> stellar::submit::Intent {

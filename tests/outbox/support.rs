@@ -3,7 +3,7 @@
 use alloy::primitives::{Address, B256, Signature, U256};
 use base::clock::Clock;
 use base::{Endpoint, Result, Stop};
-use evm::{Action, At, Chain, ChainConfig, EvmNetwork, Intent, Terms};
+use evm::{Action, At, Chain, ChainConfig, EvmNetwork, Intent, SubmitOptions};
 use k256::ecdsa::SigningKey;
 use net::RetryPolicy;
 use outbox::{Desk, Network, Operation, Pace, Recorder, Settled, Status, Submitted};
@@ -75,8 +75,8 @@ pub fn network_of(urls: &[&str]) -> EvmNetwork {
     let urls: Vec<String> = urls.iter().enumerate().map(|(i, url)| format!("e{i}={url}")).collect();
     let mut config = ChainConfig::new("testnet", 31337, Endpoint::parse_list(&urls).unwrap());
     config.retry = RetryPolicy { attempts: 2, base: Duration::from_millis(1), ..RetryPolicy::default() };
-    let terms = Terms { at: At::Safe, max_fee_per_gas: 100_000_000_000, gas_margin: 20 };
-    EvmNetwork::new(&Chain::new(config).unwrap(), terms)
+    let options = SubmitOptions { at: At::Safe, max_fee_per_gas: 100_000_000_000, gas_margin: 20 };
+    EvmNetwork::new(&Chain::new(config).unwrap(), options)
 }
 
 impl Bench {

@@ -23,7 +23,7 @@ const BREAKS: &[(&str, &str, &[&str])] = &[
         "INSERT INTO circuit_breaker_status VALUES (99, 0, 'rule', 'reason', 1, NULL, NULL)",
         &["circuit_breaker_status", "99", "pools"],
     ),
-    ("columns", "UPDATE members SET address = '0x12' WHERE id = 1", &["members (1, 0x12,", "address: \"0x12\" stands where"]),
+    ("columns", "UPDATE members SET address = '0x12' WHERE id = 1", &["members (1, 0x12,", "address: \"0x12\" is not"]),
     ("columns", "UPDATE pools SET cursor_hash = '0x12' WHERE id = 1", &["cursor_hash", "a hash belongs"]),
     (
         "columns",
@@ -126,7 +126,7 @@ const BREAKS: &[(&str, &str, &[&str])] = &[
         "exports_equal_unclaimed",
         "INSERT INTO reward_exports SELECT max(e.id), '0x' || hex(zeroblob(32)), 1, '5', 1, 1 FROM pool_reward_epochs e
              WHERE NOT EXISTS (SELECT 1 FROM pool_rewards r WHERE r.epoch_id = e.id)",
-        &["its tree holds 1 rewards of 5, 0 of 0 are unclaimed", "no event tells of its tree"],
+        &["tree of 1 reward of 5, unclaimed: 0 of 0", "no event tells of its tree"],
     ),
     (
         "epochs_are_gapless",
@@ -196,7 +196,7 @@ const BREAKS: &[(&str, &str, &[&str])] = &[
          INSERT INTO farmers VALUES ('f', 'GAAZI4TCR3TY5OJHCTJC2A4QSY6CJWJH5IAJTGKIN2ER7LBNVKOCCWN7', 'p', 'active', 0, NULL, 1, 1);
          INSERT INTO plantings (farmer_id, block_index, outcome, stake, at) VALUES ('f', 7, 'planted', '5', 1);
          INSERT INTO harvests (farmer_id, block_index, outcome, stake, reward, at) VALUES ('f', 7, 'harvested', '5', '3', 1)",
-        &["block 7: harvested, and booked 0 times"],
+        &["block 7: harvested, and recorded 0 times"],
     ),
     (
         "losses_equal_compensations",
@@ -204,7 +204,7 @@ const BREAKS: &[(&str, &str, &[&str])] = &[
          INSERT INTO farmers VALUES ('f', 'GAAZI4TCR3TY5OJHCTJC2A4QSY6CJWJH5IAJTGKIN2ER7LBNVKOCCWN7', 'p', 'active', 0, NULL, 1, 1);
          INSERT INTO plantings (farmer_id, block_index, outcome, stake, at) VALUES ('f', 7, 'planted', '0', 1);
          INSERT INTO harvests (farmer_id, block_index, outcome, stake, reward, at) VALUES ('f', 7, 'lost', '0', '0', 1)",
-        &["block 7: lost, and nobody answers for it"],
+        &["block 7: lost, and nobody is responsible"],
     ),
 ];
 
@@ -320,7 +320,7 @@ const PRUNED_BREAKS: &[(&str, &str, &[&str])] = &[
     (
         "harvests_equal_credits",
         "UPDATE harvests SET reward = reward || '0' WHERE outcome = 'harvested'",
-        &["booked"],
+        &["recorded"],
     ),
     (
         "stakes_equal_open_pails",
@@ -580,6 +580,6 @@ fn garbage_where_an_amount_belongs_is_a_finding() {
         break_it(&place, &format!("PRAGMA ignore_check_constraints = ON; {sql}"));
         let (names, said) = found(&place, true);
         assert!(names.contains("integrity_check") && names.len() > 1, "{sql}: {names:?}");
-        assert!(said.contains("stands where an amount belongs"), "{sql}: {said}");
+        assert!(said.contains("is not an amount"), "{sql}: {said}");
     }
 }

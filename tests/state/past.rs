@@ -4,8 +4,8 @@ use crate::support::{Place, run_at};
 use base::Result;
 use base::amount::Base;
 use kale::reason::Reason;
-use kale::rows::{self, Hand, HarvestRow, OpenPail, Tally, Trace, WorkRow};
-use kale::terms::Terms;
+use kale::reward_split::RewardSplit;
+use kale::rows::{self, FarmerRow, HarvestRow, OpenPail, Tally, Trace, WorkRow};
 use kale::{accounting, loss, record};
 use outbox::{AttemptOutcome, OperationState, Signed, Validity};
 use rusqlite::params;
@@ -121,10 +121,10 @@ pub fn season(place: &Place, lock: &Lock, season: &[[Fate; 3]]) {
     }
 }
 
-type Phase = fn(&Tx<'_>, &Hand, u32, Fate) -> Result<()>;
+type Phase = fn(&Tx<'_>, &FarmerRow, u32, Fate) -> Result<()>;
 
 /// A transaction that took effect, or did not; returns its row.
-fn sent(tx: &Tx<'_>, kind: &'static str, hand: &Hand, block: u32, worked: bool) -> Result<i64> {
+fn sent(tx: &Tx<'_>, kind: &'static str, hand: &FarmerRow, block: u32, worked: bool) -> Result<i64> {
     let (farmer, address) = (&hand.who.id, &hand.who.address);
     let key = format!("{kind}:sandbox:{address}:{block}");
     let hash = alloy::hex::encode(Sha256::digest(format!("{key} {worked}")));
@@ -149,7 +149,7 @@ fn sent(tx: &Tx<'_>, kind: &'static str, hand: &Hand, block: u32, worked: bool) 
     Ok(id)
 }
 
-fn plant(tx: &Tx<'_>, hand: &Hand, block: u32, fate: Fate) -> Result<()> {
+fn plant(tx: &Tx<'_>, hand: &FarmerRow, block: u32, fate: Fate) -> Result<()> {
     let farmer = hand.who.id.as_str();
     match fate {
         Fate::Idle => Ok(()),
@@ -180,7 +180,7 @@ fn plant(tx: &Tx<'_>, hand: &Hand, block: u32, fate: Fate) -> Result<()> {
     }
 }
 
-fn work(tx: &Tx<'_>, hand: &Hand, block: u32, fate: Fate) -> Result<()> {
+fn work(tx: &Tx<'_>, hand: &FarmerRow, block: u32, fate: Fate) -> Result<()> {
     let farmer = hand.who.id.as_str();
     let row = |outcome| WorkRow { farmer, block, outcome, nonce: 7, hash: "00ff", zeros: 2, gap: Some(53) };
     match fate {
@@ -199,7 +199,7 @@ fn work(tx: &Tx<'_>, hand: &Hand, block: u32, fate: Fate) -> Result<()> {
     }
 }
 
-fn harvest(tx: &Tx<'_>, hand: &Hand, block: u32, fate: Fate) -> Result<()> {
+fn harvest(tx: &Tx<'_>, hand: &FarmerRow, block: u32, fate: Fate) -> Result<()> {
     let farmer = hand.who.id.as_str();
     let (stake, reward) = (Base::from(STAKE), Base::from(REWARD));
     let row = |outcome, reward| HarvestRow { farmer, block, outcome, stake, reward, forecast: None };
@@ -225,7 +225,7 @@ fn harvest(tx: &Tx<'_>, hand: &Hand, block: u32, fate: Fate) -> Result<()> {
     let trace = Trace { operation, ledger: Some(ledger(tx.now())), reason: None };
     rows::harvest(tx, &row(outcome, reward), &trace)?;
     let event = tx.event(&format!("harvest.{outcome}"), farmer, &json!({ "block": block }))?;
-    let terms = Terms::new(200_000, 50_000)?;
+    let terms = RewardSplit::new(200_000, 50_000)?;
     let (lines, _) = accounting::harvested("sandbox", farmer, "p", terms, stake, reward)?;
     tx.post(event, &lines)?;
     rows::tally(tx, farmer, block, Tally { harvested: 1, rewarded: reward, ..Tally::default() })?;

@@ -11,10 +11,10 @@ use stellar::submit::Intent;
 
 /// Polls the submission so many times, and drops it; whether it came to its end.
 fn dies_after(polls: usize, bench: &Bench, intents: &[Intent]) -> bool {
-    let (client, stop, terms) = (bench.client(), Stop::default(), terms());
+    let (client, stop, options) = (bench.client(), Stop::default(), options());
     let mut seat = bench.seat();
     run(async {
-        let mut desk = seat.desk(&client, &terms, &stop);
+        let mut desk = seat.desk(&client, &options, &stop);
         let mut work = pin!(submit(&mut desk, consent(), intents, &Everybody, &Notes));
         let mut left = polls;
         poll_fn(|cx| {
@@ -47,10 +47,10 @@ fn a_run_that_dies_at_any_moment_is_finished_by_the_next() {
         let states = seat.operations();
         phases.extend(states.iter().filter_map(|row| row.split(' ').nth(1).map(str::to_owned)));
         let client = bench.client();
-        for (_, settled) in seat.settle(&client, &terms(), true) {
+        for (_, settled) in seat.settle(&client, &options(), true) {
             settled.expect("a known outcome");
         }
-        for result in seat.submit(&client, &intents, &terms()) {
+        for result in seat.submit(&client, &intents, &options()) {
             result.expect("done, now or before");
         }
         assert_eq!(

@@ -42,7 +42,7 @@ fn a_transaction_and_its_events() {
     let bench = Bench::ticking();
     bench.farmer("ada", 1_000);
     let client = bench.client();
-    let done = bench.seat().submit(&client, &[bench.plant("ada", 300)], &terms());
+    let done = bench.seat().submit(&client, &[bench.plant("ada", 300)], &options());
     let settled = confirmed(&done[0]);
     let (hash, ledger) = (settled.hash.clone().unwrap(), settled.effect.ledger.unwrap());
     let lookups =

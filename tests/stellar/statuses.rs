@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use stellar::Kind;
-use stellar::submit::{Submitted, Terms};
+use stellar::submit::{SubmitOptions, Submitted};
 use stellar::xdr::{Limits, ReadXdr, SorobanTransactionData, WriteXdr};
 
 /// Changes an answer; gets the request and the answer.
@@ -48,7 +48,7 @@ fn each_fault_of_a_submission_ends_in_one_effect() {
         let proxy = Proxy::start(&bench.url).unwrap();
         let mut seat = bench.seat();
         bench.network.fault("sendTransaction", fault.clone(), 1);
-        let done = seat.submit(&client(&[&proxy.url()]), &[pay("pay:1", "ada", "bob", XLM)], &terms());
+        let done = seat.submit(&client(&[&proxy.url()]), &[pay("pay:1", "ada", "bob", XLM)], &options());
         confirmed(&done[0]);
         assert_eq!(bench.balance("bob"), 101 * XLM, "{fault:?}");
         assert_eq!(seat.operations(), ["pay:1 recorded 1 1"], "{fault:?}");
@@ -72,7 +72,7 @@ fn each_fault_of_a_look_is_survived() {
         two(&bench);
         let mut seat = bench.seat();
         bench.network.fault("getTransaction", fault.clone(), 9);
-        let done = seat.submit(&bench.client(), &[pay("pay:1", "ada", "bob", XLM)], &terms());
+        let done = seat.submit(&bench.client(), &[pay("pay:1", "ada", "bob", XLM)], &options());
         confirmed(&done[0]);
         assert_eq!(bench.balance("bob"), 101 * XLM, "{fault:?}");
         assert_eq!(seat.operations(), ["pay:1 recorded 1 1"], "{fault:?}");
@@ -89,7 +89,7 @@ fn the_next_endpoint_gets_the_same_bytes() {
     one.fault(Rule::new(Wire::Refuse).on_method("getTransaction"));
     let client = client(&[&one.url(), &other.url()]);
     let mut seat = bench.seat();
-    let done = seat.submit(&client, &[pay("pay:1", "ada", "bob", XLM)], &terms());
+    let done = seat.submit(&client, &[pay("pay:1", "ada", "bob", XLM)], &options());
     confirmed(&done[0]);
     assert_eq!(bench.balance("bob"), 101 * XLM);
     assert_eq!(seat.operations(), ["pay:1 recorded 1 1"]);
@@ -123,7 +123,7 @@ fn what_is_not_known_yet_is_settled_by_the_next_run() {
     let open = seat.settle(&client, &impatient(), false);
     assert_eq!(open[0].1.as_ref().unwrap().status, Status::Confirmed);
     assert_eq!(seat.operations(), ["pay:1 recorded 1 1"]);
-    let again = seat.submit(&client, &[pay], &terms());
+    let again = seat.submit(&client, &[pay], &options());
     assert!(matches!(again[0], Ok(Submitted::AlreadyDone { .. })));
     assert_eq!(bench.balance("bob"), 101 * XLM);
 }
@@ -164,9 +164,9 @@ fn what_vanished_expires_and_may_be_tried_again() {
     assert_eq!(done[0].as_ref().unwrap_err().code(), Code::OutcomeUnknown);
     let (_, signed_at) = bench.network.latest().unwrap();
     let until: i64 = seat.value("SELECT valid_until FROM operation_attempts");
-    assert_eq!(until.unsigned_abs(), signed_at + terms().valid_sec);
+    assert_eq!(until.unsigned_abs(), signed_at + options().valid_sec);
     // As long as a ledger can still hold it, nothing is known.
-    bench.network.advance_over(1, terms().valid_sec).unwrap();
+    bench.network.advance_over(1, options().valid_sec).unwrap();
     let open = seat.settle(&client, &impatient(), false);
     assert_eq!(open[0].1.as_ref().unwrap_err().code(), Code::OutcomeUnknown);
     bench.network.advance_over(1, 1).unwrap();
@@ -198,7 +198,7 @@ fn a_lost_envelope_is_sent_again_only_with_consent() {
     let open = seat.settle(&watched, &impatient(), false);
     assert_eq!(open[0].1.as_ref().unwrap_err().code(), Code::OutcomeUnknown);
     assert!(envelopes(&[&proxy]).is_empty());
-    let open = seat.settle(&watched, &terms(), true);
+    let open = seat.settle(&watched, &options(), true);
     assert_eq!(open[0].1.as_ref().unwrap().status, Status::Confirmed);
     assert_eq!(envelopes(&[&proxy]), BTreeSet::from([envelope]));
     assert_eq!(bench.balance("bob"), 101 * XLM);
@@ -212,7 +212,7 @@ fn a_sequence_number_that_another_used_makes_a_new_attempt() {
     // The first reading of the account is one too low: as if another program had sent something in between.
     proxy.fault(Rule::new(Wire::Custom(one_less)).on_method("getLedgerEntries").times(1));
     let mut seat = bench.seat();
-    let done = seat.submit(&client(&[&proxy.url()]), &[pay("pay:1", "ada", "bob", XLM)], &terms());
+    let done = seat.submit(&client(&[&proxy.url()]), &[pay("pay:1", "ada", "bob", XLM)], &options());
     confirmed(&done[0]);
     assert_eq!(seat.operations(), ["pay:1 recorded 2 1"]);
     let first: String =
@@ -266,7 +266,7 @@ fn too_small_a_resource_fee_is_simulated_anew() {
         let proxy = Proxy::start(&bench.url).unwrap();
         proxy.fault(Rule::new(Wire::Custom(rewrite)).on_method("simulateTransaction").times(1));
         let mut seat = bench.seat();
-        let done = seat.submit(&client(&[&proxy.url()]), &[bench.plant("ada", 0)], &terms());
+        let done = seat.submit(&client(&[&proxy.url()]), &[bench.plant("ada", 0)], &options());
         confirmed(&done[0]);
         assert_eq!(seat.operations(), ["plant:ada recorded 2 1"]);
         let first: String =
@@ -274,7 +274,7 @@ fn too_small_a_resource_fee_is_simulated_anew() {
         assert_eq!(first, why);
         // Bounded: where it never is enough, it ends.
         proxy.fault(Rule::new(Wire::Custom(rewrite)).on_method("simulateTransaction"));
-        let done = seat.submit(&client(&[&proxy.url()]), &[bench.plant("bob", 0)], &terms());
+        let done = seat.submit(&client(&[&proxy.url()]), &[bench.plant("bob", 0)], &options());
         assert_eq!(settled(&done[0]).status, Status::Failed);
         assert_eq!(seat.operations()[1], "plant:bob failed 3 1");
     }
@@ -291,7 +291,7 @@ fn what_a_ledger_contradicts_is_prepared_elsewhere() {
         let (first, second) = (proxy.url(), bench.url.clone());
         let urls = [first.as_str(), second.as_str()];
         let client = client(&urls[..=usize::from(beside)]);
-        let done = seat.submit(&client, &[bench.plant("ada", 0)], &terms());
+        let done = seat.submit(&client, &[bench.plant("ada", 0)], &options());
         if beside {
             confirmed(&done[0]);
             assert_eq!(seat.operations(), ["plant:ada recorded 2 1"]);
@@ -315,12 +315,12 @@ fn archived_entries_are_restored_first() {
     bench.network.advance(1).unwrap();
     let mut seat = bench.seat();
     // It costs several lumens, and the operator may allow less.
-    let low = Terms { max_resource_fee: XLM, ..terms() };
+    let low = SubmitOptions { max_resource_fee: XLM, ..options() };
     let done = seat.submit(&client, &[bench.plant("ada", 0)], &low);
     assert_eq!(done[0].as_ref().unwrap_err().code(), Code::FeeCapped);
     assert_eq!(seat.value::<i64>("SELECT count(*) FROM operation_attempts"), 0);
-    let terms = Terms { max_resource_fee: 1_000 * XLM, ..terms() };
-    let done = seat.submit(&client, &[bench.plant("ada", 0)], &terms);
+    let options = SubmitOptions { max_resource_fee: 1_000 * XLM, ..options() };
+    let done = seat.submit(&client, &[bench.plant("ada", 0)], &options);
     confirmed(&done[0]);
     let mut operations = seat.operations();
     operations.retain(|line| !line.contains(" expired "));
@@ -364,14 +364,14 @@ fn a_fee_above_the_cap_is_told_and_not_paid() {
     let client = bench.client();
     let mut seat = bench.seat();
     let pay = pay("pay:1", "ada", "bob", XLM);
-    let capped = Terms { max_inclusion_fee: 1_000, ..terms() };
+    let capped = SubmitOptions { max_inclusion_fee: 1_000, ..options() };
     let done = seat.submit(&client, std::slice::from_ref(&pay), &capped);
     let error = done[0].as_ref().unwrap_err();
     assert_eq!((error.code(), error.exit() as i32), (Code::FeeCapped, 75));
     assert!(error.remedy().unwrap().to_string().contains("stellar.max_inclusion_fee"));
     assert!(client.take_warnings().iter().any(|w| w.starts_with("fee_capped")));
     assert_eq!(bench.balance("ada"), 100 * XLM);
-    let done = seat.submit(&client, &[pay], &terms());
+    let done = seat.submit(&client, &[pay], &options());
     assert_eq!(confirmed(&done[0]).effect.fee_charged, 5_000);
 }
 
@@ -383,7 +383,7 @@ fn what_the_network_refuses_fails_at_once() {
     let mut seat = bench.seat();
     let broke = pay("pay:broke", "ada", "bob", 1);
     let too_much = pay("pay:much", "bob", "ada", 1_000 * XLM);
-    let done = seat.submit(&bench.client(), &[broke, too_much], &terms());
+    let done = seat.submit(&bench.client(), &[broke, too_much], &options());
     let why = |n: usize| settled(&done[n]).reason.clone().unwrap().why.failure.unwrap();
     assert_eq!((why(0).kind, why(0).words.as_str()), (Kind::Balance, "TxInsufficientBalance"));
     assert_eq!(why(1).words, "TxFailed: Payment Underfunded");
@@ -404,7 +404,7 @@ fn one_that_hangs_does_not_hold_up_the_others() {
     proxy.fault(Rule::new(refused).on_method(simulation).after(1).times(1));
     let mut seat = bench.seat();
     let plants: Vec<_> = ["ada", "bob", "cid"].iter().map(|name| bench.plant(name, 0)).collect();
-    let done = seat.submit(&client(&[&proxy.url()]), &plants, &terms());
+    let done = seat.submit(&client(&[&proxy.url()]), &plants, &options());
     let failed: Vec<_> = done.iter().filter_map(|d| d.as_ref().err()).collect();
     assert_eq!(failed.len(), 1, "{done:?}");
     assert_eq!(failed[0].code(), Code::Rpc);

@@ -4,7 +4,7 @@ use crate::support::*;
 use base::{Code, Stop};
 use outbox::{Status, submit};
 use stellar::Action;
-use stellar::submit::{Submitted, Terms, rehearse};
+use stellar::submit::{SubmitOptions, Submitted, rehearse};
 use stellar::xdr::{LedgerKey, LedgerKeyTrustLine, ScVal, TrustLineAsset};
 
 #[test]
@@ -15,17 +15,17 @@ fn a_payment_is_made_once() {
     let client = bench.client();
     let mut seat = bench.seat();
     let pay = pay("pay:1", "ada", "bob", 7 * XLM);
-    let done = seat.submit(&client, std::slice::from_ref(&pay), &terms());
+    let done = seat.submit(&client, std::slice::from_ref(&pay), &options());
     let settled = confirmed(&done[0]);
     assert_eq!(settled.effect.fee_charged, 100);
     assert!(settled.effect.ledger.unwrap().close_time > 0 && settled.hash.as_ref().unwrap().len() == 64);
     assert_eq!((bench.balance("ada"), bench.balance("bob")), (93 * XLM - 100, 107 * XLM));
     assert_eq!(seat.operations(), ["pay:1 recorded 1 1"]);
     let requests = client.requests();
-    let again = seat.submit(&client, &[pay], &terms());
+    let again = seat.submit(&client, &[pay], &options());
     assert!(matches!(again[0], Ok(Submitted::AlreadyDone { .. })), "{again:?}");
     assert_eq!(client.requests(), requests, "nothing is asked for what is done");
-    assert!(seat.settle(&client, &terms(), true).is_empty());
+    assert!(seat.settle(&client, &options(), true).is_empty());
     assert_eq!(client.requests(), requests, "nor where nothing is unfinished");
     assert_eq!(bench.balance("bob"), 107 * XLM);
     let sends: i64 = seat.value("SELECT sends FROM operation_attempts");
@@ -39,7 +39,7 @@ fn a_contract_call_gives_its_value_and_events() {
     let bench = Bench::ticking();
     bench.farmer("ada", 1_000);
     let client = bench.client();
-    let done = bench.seat().submit(&client, &[bench.plant("ada", 400)], &terms());
+    let done = bench.seat().submit(&client, &[bench.plant("ada", 400)], &options());
     let settled = confirmed(&done[0]);
     assert_eq!(settled.effect.value, Some(ScVal::Void));
     let burned: Vec<_> = settled.effect.events.iter().filter_map(|e| e.contract_id.as_ref()).collect();
@@ -59,7 +59,7 @@ fn an_error_is_told_with_the_contract_that_raised_it() {
         intent(&format!("harvest:{name}"), name, action)
     };
     let intents = [bench.plant("ada", 1_000), bench.plant("bob", 1), harvest("ada"), harvest("cid")];
-    let done = seat.submit(&client, &intents, &terms());
+    let done = seat.submit(&client, &intents, &options());
     let raised = |n: usize| {
         let settled = settled(&done[n]);
         assert_eq!((settled.status, &settled.hash), (Status::Failed, &None));
@@ -85,7 +85,7 @@ fn an_error_is_told_with_the_contract_that_raised_it() {
         ]
     );
     // What failed may be tried again, with another plan.
-    let done = seat.submit(&client, &[bench.plant("ada", 50)], &terms());
+    let done = seat.submit(&client, &[bench.plant("ada", 50)], &options());
     confirmed(&done[0]);
     assert_eq!(seat.operations()[2], "plant:ada recorded 1 2");
 }
@@ -98,9 +98,9 @@ fn a_sponsor_pays_fees_and_reserves() {
     bench.fund("ada", XLM);
     let client = bench.client();
     let mut seat = bench.seat();
-    let terms = Terms { payer: Some(id("sponsor")), ..terms() };
+    let options = SubmitOptions { payer: Some(id("sponsor")), ..options() };
     let trust = intent("trust:ada", "ada", bench.trust(Some(id("sponsor"))));
-    let done = seat.submit(&client, &[trust, bench.plant("ada", 0)], &terms);
+    let done = seat.submit(&client, &[trust, bench.plant("ada", 0)], &options);
     // Three operations, and the bump.
     assert_eq!(confirmed(&done[0]).effect.fee_charged, 400);
     let planted = confirmed(&done[1]).effect.fee_charged;
@@ -136,7 +136,7 @@ fn many_farmers_plant_in_few_ledgers_and_few_commits() {
         version.parse().unwrap()
     };
     let before = version(&seat);
-    let done = seat.submit(&client, &plants, &terms());
+    let done = seat.submit(&client, &plants, &options());
     for result in &done {
         confirmed(result);
     }
@@ -154,7 +154,7 @@ fn one_account_sends_one_after_the_other() {
     let client = bench.client();
     let mut seat = bench.seat();
     let intents: Vec<_> = (1..=3).map(|n| pay(&format!("pay:{n}"), "ada", "bob", n * XLM)).collect();
-    let done = seat.submit(&client, &intents, &terms());
+    let done = seat.submit(&client, &intents, &options());
     let ledgers: Vec<u32> = done.iter().map(|d| confirmed(d).effect.ledger.unwrap().sequence).collect();
     assert!(ledgers[0] < ledgers[1] && ledgers[1] < ledgers[2], "{ledgers:?}");
     assert_eq!(bench.balance("bob"), 106 * XLM);
@@ -167,7 +167,7 @@ fn a_key_that_stands_twice_is_submitted_once() {
     bench.fund("bob", 100 * XLM);
     let twice = [pay("pay:1", "ada", "bob", XLM), pay("pay:1", "bob", "ada", XLM)];
     let mut seat = bench.seat();
-    let done = seat.submit(&bench.client(), &twice, &terms());
+    let done = seat.submit(&bench.client(), &twice, &options());
     confirmed(&done[0]);
     assert_eq!(done[1].as_ref().unwrap_err().code(), Code::Conflict);
     assert_eq!(bench.balance("bob"), 101 * XLM);
@@ -183,7 +183,7 @@ fn accounts_are_made_and_lives_extended() {
     let mut seat = bench.seat();
     let create = Action::CreateAccount { account: id("cid"), balance: 5 * XLM };
     let done =
-        seat.submit(&client, &[intent("create:cid", "operator", create), bench.plant("ada", 0)], &terms());
+        seat.submit(&client, &[intent("create:cid", "operator", create), bench.plant("ada", 0)], &options());
     confirmed(&done[0]);
     confirmed(&done[1]);
     assert_eq!(bench.balance("cid"), 5 * XLM);
@@ -194,7 +194,7 @@ fn accounts_are_made_and_lives_extended() {
     };
     let before = live_until();
     let extend = Action::Extend { keys: keys.clone(), ledgers: 50_000 };
-    let done = seat.submit(&client, &[intent("extend:ada:0", "operator", extend)], &terms());
+    let done = seat.submit(&client, &[intent("extend:ada:0", "operator", extend)], &options());
     let ledger = confirmed(&done[0]).effect.ledger.unwrap().sequence;
     assert!(before < live_until());
     assert_eq!(live_until(), ledger + 50_000);
@@ -210,12 +210,12 @@ fn nothing_is_signed_after_the_wish_to_stop() {
     let stop = Stop::default();
     stop.flag().store(true, std::sync::atomic::Ordering::Relaxed);
     let wanted = [pay("pay:1", "ada", "bob", XLM)];
-    let terms = terms();
-    let done =
-        run(submit(&mut seat.desk(&client, &terms, &stop), consent(), &wanted, &Everybody, &Notes)).unwrap();
+    let options = options();
+    let done = run(submit(&mut seat.desk(&client, &options, &stop), consent(), &wanted, &Everybody, &Notes))
+        .unwrap();
     assert_eq!(done[0].as_ref().unwrap_err().code(), Code::Interrupted);
     assert_eq!(seat.operations(), ["pay:1 expired 0 0"]);
-    let done = seat.submit(&client, &wanted, &terms);
+    let done = seat.submit(&client, &wanted, &options);
     confirmed(&done[0]);
 }
 
@@ -226,7 +226,7 @@ fn a_source_without_a_key_fails_alone() {
     bench.fund("stranger", 100 * XLM);
     let mut seat = bench.seat();
     let wanted = [pay("pay:1", "stranger", "ada", XLM), pay("pay:2", "ada", "stranger", XLM)];
-    let done = seat.submit(&bench.client(), &wanted, &terms());
+    let done = seat.submit(&bench.client(), &wanted, &options());
     assert_eq!(done[0].as_ref().unwrap_err().code(), Code::UnknownAccount);
     confirmed(&done[1]);
     assert_eq!(seat.operations(), ["pay:1 expired 0 0", "pay:2 recorded 1 1"]);
@@ -239,8 +239,8 @@ fn a_rehearsal_writes_and_sends_nothing() {
     bench.fund("bob", 100 * XLM);
     let client = bench.client();
     let intents = [bench.plant("ada", 0), bench.plant("bob", 5), pay("pay:1", "ada", "bob", XLM)];
-    let terms = Terms { payer: Some(id("bob")), ..terms() };
-    let seen = run(rehearse(&client, &terms, &intents)).unwrap();
+    let options = SubmitOptions { payer: Some(id("bob")), ..options() };
+    let seen = run(rehearse(&client, &options, &intents)).unwrap();
     let plant = seen[0].as_ref().unwrap();
     assert!(plant.max_fee.unwrap() > 10_000 && plant.value == Some(ScVal::Void), "{plant:?}");
     let refused = seen[1].as_ref().unwrap_err();

@@ -10,7 +10,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use state::{Consent, Holder, Lock, Permit, Run, State, Tx, ValuePermit};
 use std::time::Duration;
-use stellar::submit::{Intent, Settled, Stellar as Chain, StellarNetwork, Submitted, Terms};
+use stellar::submit::{Intent, Settled, Stellar as Chain, StellarNetwork, SubmitOptions, Submitted};
 use stellar::xdr::{AccountId, Asset, ContractId, Int128Parts, ScAddress, ScVal};
 use stellar::{Action, Client, ClientConfig};
 use tempfile::TempDir;
@@ -95,7 +95,7 @@ impl Bench {
         self.fund(name, 100 * XLM);
         let trust = intent(&format!("trust:{name}"), name, self.trust(None));
         let mut seat = self.seat();
-        let done = seat.submit(&self.client(), &[trust], &terms());
+        let done = seat.submit(&self.client(), &[trust], &options());
         confirmed(&done[0]);
         if kale > 0 {
             self.network.fund_kale(&id(name).to_string(), kale).expect("KALE");
@@ -155,17 +155,22 @@ impl Seat {
     pub fn desk<'a>(
         &'a mut self,
         client: &Client,
-        terms: &Terms,
+        options: &SubmitOptions,
         stop: &'a Stop,
     ) -> Desk<'a, StellarNetwork> {
-        let network = StellarNetwork::new(client, terms.clone());
-        Desk { network, state: &mut self.state, permit: Permit::dry_run(), stop, pace: terms.pace }
+        let network = StellarNetwork::new(client, options.clone());
+        Desk { network, state: &mut self.state, permit: Permit::dry_run(), stop, pace: options.pace }
     }
 
     /// Submits with the keys of everybody.
-    pub fn submit(&mut self, client: &Client, intents: &[Intent], terms: &Terms) -> Vec<Result<Submitted>> {
+    pub fn submit(
+        &mut self,
+        client: &Client,
+        intents: &[Intent],
+        options: &SubmitOptions,
+    ) -> Vec<Result<Submitted>> {
         let stop = Stop::default();
-        run(submit(&mut self.desk(client, terms, &stop), consent(), intents, &Everybody, &Notes))
+        run(submit(&mut self.desk(client, options, &stop), consent(), intents, &Everybody, &Notes))
             .expect("results")
     }
 
@@ -173,12 +178,12 @@ impl Seat {
     pub fn settle(
         &mut self,
         client: &Client,
-        terms: &Terms,
+        options: &SubmitOptions,
         send: bool,
     ) -> Vec<(Operation, Result<Settled>)> {
         let stop = Stop::default();
         let permit = send.then(consent);
-        run(settle_open(&mut self.desk(client, terms, &stop), permit, &Notes)).expect("results")
+        run(settle_open(&mut self.desk(client, options, &stop), permit, &Notes)).expect("results")
     }
 
     /// One value of the state.
@@ -231,15 +236,15 @@ pub fn consent() -> ValuePermit<'static> {
     ValuePermit::obtain(Permit::dry_run(), Consent::Given, "test").expect("consent")
 }
 
-pub fn terms() -> Terms {
+pub fn options() -> SubmitOptions {
     let pace = Pace { parallel: 10, poll: Duration::from_millis(10), wait: Duration::from_secs(20) };
-    Terms { pace, ..Terms::default() }
+    SubmitOptions { pace, ..SubmitOptions::default() }
 }
 
 /// Looks once, and does not wait.
-pub fn impatient() -> Terms {
-    let pace = Pace { wait: Duration::ZERO, ..terms().pace };
-    Terms { pace, ..terms() }
+pub fn impatient() -> SubmitOptions {
+    let pace = Pace { wait: Duration::ZERO, ..options().pace };
+    SubmitOptions { pace, ..options() }
 }
 
 pub fn intent(key: &str, source: &str, action: Action) -> Intent {

@@ -270,7 +270,7 @@ fn ended<P: Place>(place: &P, line: &str, input: &str, want: &Want) -> (Output, 
     run()
 }
 
-/// What a disturbed run left is sound before anybody mends anything; looked at in a copy, since looking recovers it.
+/// What a disturbed run left is sound before anybody fixes anything; looked at in a copy, since looking recovers it.
 fn left_sound<P: Place>(place: &P, wrong: &mut Vec<String>) {
     let (copy, state) = (tempfile::tempdir().unwrap(), place.state());
     let Some(folder) = state.parent().filter(|folder| folder.exists()) else { return };

@@ -20,13 +20,13 @@ commands! {
 /// Compare farmers with the chain: pails of a day, mints, balances; exit 5 on any difference
 ///
 /// Pails that the state does not know (planted by another machine, or after a backup that was restored) are taken in, stakes
-/// that were booked as lost and are there are open again, and harvests that nobody booked are booked. farm run does the
+/// that were recorded as lost but are there are open again, and missing harvests are recorded. farm run does the
 /// same after a restore, an import or a gap, and once a day. A balance that nothing explains may be a payment of the owner: it
 /// is named three times, and taken for one then.
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl farm reconcile")]
 pub struct Reconcile {
-    /// Look back over so many blocks, a week at most; a pail lives for about a day, 288 blocks
+    /// Look back over N blocks, a week at most; a pail lives for about a day, 288 blocks
     #[arg(long, value_name = "N", default_value_t = LIVING_BLOCKS, value_parser = clap::value_parser!(u32).range(1..=2_016))]
     blocks: u32,
     #[command(flatten)]
@@ -50,12 +50,12 @@ impl Present for ReconcileOutput {
             cells![one.address, one.block, one.what.replace('_', " "), stake, one.reward, taken_in]
         });
         page.line(format!(
-            "blocks {} to {}: {} farmers, {} pails looked at, {} differences",
+            "blocks {} to {}: {}, {} checked, {}",
             self.from_block,
             self.to_block,
-            self.farmers,
-            self.pails,
-            self.differences.len()
+            counted(self.farmers, "farmer"),
+            counted(self.pails, "pail"),
+            counted(self.differences.len(), "difference")
         ));
         if let Some(view) = &self.view {
             page.line(view);

@@ -49,7 +49,7 @@ impl Present for PlanOutput {
             page.rows(["WHEN", "STEP", ">BLOCK", ">FOR", "BY", "WHY"], &self.agenda, |one| {
                 let left = one.from.saturating_sub(self.now);
                 let when = if left == 0 { "now".to_owned() } else { format!("in {}", clock::span(left)) };
-                cells![when, one.step.word(), one.block, one.count, one.until.map(time), one.why]
+                cells![when, one.step.as_str(), one.block, one.count, one.until.map(time), one.why]
             });
         }
         if !self.farmers.is_empty() {

@@ -9,7 +9,7 @@ use app::farming::{ended_in, kale, on_farm, reconcile, time};
 use base::clock;
 use kale::harvest::{self, Harvested};
 use kale::plant;
-use kale::run::{self, Note, Terms};
+use kale::run::{self, Note, RunOptions};
 use kale::schedule::{Action, Step};
 use kale::view::View;
 use kale::work::{self, Reach, Worked};
@@ -63,7 +63,7 @@ impl Run {
                 // Better now than at the first block.
                 farm.keys.signers()?;
             }
-            run::run(farm, permit, Terms { orders, once }, &mut tell).await
+            run::run(farm, permit, RunOptions { orders, once }, &mut tell).await
         })
         .map_err(|e| e.context("cannot farm"))?;
         if let Some(e) = trouble {
@@ -112,26 +112,30 @@ fn line(note: &Note<'_>) -> String {
         }
         Note::Planted(block, planted) => {
             let (who, stake) = (&planted.who.address, kale(planted.stake));
-            match &planted.fate {
-                plant::Fate::Planted { .. } => format!("block {block}: {who} planted {stake}"),
-                plant::Fate::Already => format!("block {block}: {who} had planted {stake} already"),
-                plant::Fate::HarvestOnly => format!("block {block}: {who} does not plant: harvest only"),
-                plant::Fate::Failed { error, .. } => format!("block {block}: {who} did not plant: {error}"),
+            match &planted.outcome {
+                plant::PlantOutcome::Planted { .. } => format!("block {block}: {who} planted {stake}"),
+                plant::PlantOutcome::Already => format!("block {block}: {who} had planted {stake} already"),
+                plant::PlantOutcome::HarvestOnly => {
+                    format!("block {block}: {who} does not plant: harvest only")
+                }
+                plant::PlantOutcome::Failed { error, .. } => {
+                    format!("block {block}: {who} did not plant: {error}")
+                }
             }
         }
         Note::Shift(shift, reach) => format!(
-            "block {}: grinding for {} farmers until {}, policy {}",
+            "block {}: grinding for {} until {}, policy {}",
             shift.block,
-            reach.farmers,
+            counted(reach.farmers, "farmer"),
             time(shift.hours.deadline),
-            shift.policy.word()
+            shift.policy.as_str()
         ),
         Note::Worked(worked) => work_line(worked),
         Note::ShiftEnded(block, reach) => format!(
-            "block {block}: work of {} of {} farmers is in; {} hashes, {}",
+            "block {block}: work of {} of {} is in; {}, {}",
             reach.worked,
-            reach.farmers,
-            reach.figures.hashes,
+            counted(reach.farmers, "farmer"),
+            counted(reach.figures.hashes, "hash"),
             rate(reach)
         ),
         Note::Harvested(harvested) => harvest_line(harvested),
@@ -142,7 +146,7 @@ fn line(note: &Note<'_>) -> String {
 }
 
 fn trouble_line(step: Step, e: &Error) -> String {
-    format!("cannot {} now: {e}", step.word())
+    format!("cannot {} now: {e}", step.as_str())
 }
 
 fn block_line(view: &View) -> String {
@@ -155,40 +159,42 @@ fn block_line(view: &View) -> String {
 fn work_line(worked: &Worked) -> String {
     let (who, block) = (&worked.who.address, worked.block);
     let zeros = worked.solution.map(|solution| solution.zeros).unwrap_or_default();
-    match &worked.fate {
-        work::Fate::Worked { gap, improved, .. } => {
+    match &worked.outcome {
+        work::WorkOutcome::Worked { gap, improved, .. } => {
             let verb = if *improved { "improved to" } else { "worked:" };
-            format!("block {block}: {who} {verb} {zeros} zeros, gap {gap}")
+            format!("block {block}: {who} {verb} {}, gap {gap}", counted(zeros, "zero"))
         }
-        work::Fate::Already => format!("block {block}: {who} had worked already"),
-        work::Fate::Elsewhere { zeros } => {
-            format!("block {block}: another hand worked for {who}: {zeros} zeros")
+        work::WorkOutcome::Already => format!("block {block}: {who} had worked already"),
+        work::WorkOutcome::Elsewhere { zeros } => {
+            format!("block {block}: somebody else worked for {who}: {}", counted(zeros, "zero"))
         }
-        work::Fate::Failed { error, .. } => format!("block {block}: no work for {who}: {error}"),
+        work::WorkOutcome::Failed { error, .. } => format!("block {block}: no work for {who}: {error}"),
     }
 }
 
 fn harvest_line(harvested: &Harvested) -> String {
     let (who, block) = (&harvested.hand.who.address, harvested.block);
-    match &harvested.fate {
-        harvest::Fate::Harvested { reward, .. } => {
+    match &harvested.outcome {
+        harvest::HarvestOutcome::Harvested { reward, .. } => {
             format!("block {block}: {who} harvested {}, and {} back", kale(*reward), kale(harvested.stake))
         }
-        harvest::Fate::Already => format!("block {block}: {who} had harvested already"),
-        harvest::Fate::Elsewhere { reward, .. } => {
-            format!("block {block}: another hand harvested {} for {who}", kale(*reward))
+        harvest::HarvestOutcome::Already => format!("block {block}: {who} had harvested already"),
+        harvest::HarvestOutcome::Elsewhere { reward, .. } => {
+            format!("block {block}: somebody else harvested {} for {who}", kale(*reward))
         }
-        harvest::Fate::Lost { reason, cause } => {
+        harvest::HarvestOutcome::Lost { reason, cause } => {
             format!("block {block}: {who} lost {}: {reason}, by {cause}", kale(harvested.stake))
         }
-        harvest::Fate::Failed { error, .. } => format!("block {block}: {who} could not harvest: {error}"),
+        harvest::HarvestOutcome::Failed { error, .. } => {
+            format!("block {block}: {who} could not harvest: {error}")
+        }
     }
 }
 
 /// What is next, and why.
 fn action_line(action: &Action) -> String {
     let Action { step, block, count, from, why, .. } = action;
-    format!("next: {} for {count} in block {block} at {}: {why}", step.word(), time(*from))
+    format!("next: {} for {count} in block {block} at {}: {why}", step.as_str(), time(*from))
 }
 
 fn rate(reach: &Reach) -> String {

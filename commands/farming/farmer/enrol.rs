@@ -8,7 +8,7 @@ use base::amount::parse_weight;
 use kale::address::account;
 use kale::enrol::{self, KeyFor, Serving};
 use kale::farmers::Joining;
-use kale::terms::ratio;
+use kale::reward_split::ratio;
 use kale::{Status, farmers, poolers};
 use keys::{Editor, Origin, address_of, parse_secret};
 use rusqlite::Connection;
@@ -88,7 +88,7 @@ fn register(app: &App<'_>, mut keys: Editor, key: KeyFor, joining: &Joining) -> 
     let idle = enrol::idle(app.read()?.conn(), keys.store())?;
     for address in idle.iter().filter(|address| !submitters.contains(*address)) {
         app.call().warn(format!(
-            "the key store holds a key for {address}, which is no farmer; take it with: farmer register --address"
+            "the key store holds a key for {address}, which is not a farmer; add it with: farmer register --address"
         ));
     }
     let (changed, adopted, farmer) = (done.changed, done.adopted, done.farmer.into());
@@ -110,7 +110,7 @@ fn planned(
         None => FarmerView {
             address,
             pooler: poolers::find(conn, &joining.pooler)?.name,
-            status: Status::WalletCreated.word(),
+            status: Status::WalletCreated.as_str(),
             stake_percentage: ratio(joining.stake_percentage_ppm),
             payout: joining.payout.clone(),
             ..FarmerView::default()
@@ -256,6 +256,6 @@ fn secret_from_stdin(app: &App<'_>, session: &Session) -> Result<Zeroizing<Strin
         .map_err(|e| Error::new(Code::Io, format!("cannot read the secret key from stdin: {e}")))?;
     match std::str::from_utf8(&bytes) {
         Ok(text) => Ok(Zeroizing::new(text.to_owned())),
-        Err(_) => Err(Error::new(Code::InvalidValue, "stdin: that is no secret key")),
+        Err(_) => Err(Error::new(Code::InvalidValue, "stdin: not a secret key")),
     }
 }

@@ -9,12 +9,12 @@ use kale::fees;
 use kale::funding::{self, Check, Checked};
 use kale::sponsor::Sponsor;
 
-/// Check what farmers lack before they can plant, and how to mend it; those that lack nothing become active
+/// Check what farmers lack before they can plant, and how to fix it; those that lack nothing become active
 ///
 /// A farmer needs an account, lumens above its reserve for a whole round (none where the fee sponsor has enough for it),
 /// and the trustline to KALE, with room for what a block may pay. With the first two it is funded, with all three active.
-/// None goes back: one that plants and falls short goes on once it is mended. One that leaves stays so. Someone who is not
-/// ready, the sponsor first of all, makes the exit code 5 and is an open alert until it is mended.
+/// None goes back: one that plants and falls short goes on once it is fixed. One that leaves stays so. Someone who is not
+/// ready, the sponsor first of all, makes the exit code 5 and is an open alert until it is fixed.
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl farmer check-funding --all")]
 pub struct CheckFunding {
@@ -48,7 +48,7 @@ fn finding(check: &Check) -> Option<Error> {
     let first = errors.first()?;
     let why = match errors.len() {
         1 => first.message().to_owned(),
-        more => format!("{more} accounts are not ready, first: {first}"),
+        more => format!("{} not ready, first: {first}", counted(more, "account")),
     };
     let found = Error::new(Code::CheckFailed, why);
     Some(match first.remedy() {
@@ -74,7 +74,7 @@ impl Present for FundingOutput {
         });
         for farmer in &self.farmers {
             for lack in &farmer.lacks {
-                page.line(format!("{} {}: {}", farmer.address, lack.words, lack.mend));
+                page.line(format!("{} {}: {}", farmer.address, lack.words, lack.fix));
             }
         }
         for payer in self.sponsor.iter().chain(&self.submitters) {

@@ -7,8 +7,8 @@ use app::farming::kale;
 use app::open_keys;
 use base::amount::Base;
 use clap::builder::PossibleValuesParser;
+use kale::reward_split::{ONE_PPM, ratio};
 use kale::rows::last_ends;
-use kale::terms::{ONE_PPM, ratio};
 use kale::{Status, enrol, farmers, poolers};
 use watch::spark;
 
@@ -20,7 +20,7 @@ pub struct List {
     #[arg(long, value_name = "POOLER")]
     pooler: Option<String>,
     /// Those of one status
-    #[arg(long, value_parser = PossibleValuesParser::new(Status::ALL.iter().map(|status| status.word())))]
+    #[arg(long, value_parser = PossibleValuesParser::new(Status::ALL.iter().map(|status| status.as_str())))]
     status: Option<String>,
     /// Unlock the key store and compare: keys without a farmer, farmers without a key (exit code 5)
     #[arg(long)]
@@ -44,7 +44,10 @@ impl List {
             missing = without_key.first().map(|first| {
                 Error::new(
                     Code::CheckFailed,
-                    format!("{} farmers have no key in the key store, first {first}", without_key.len()),
+                    format!(
+                        "{} without a key in the key store, first {first}",
+                        counted(without_key.len(), "farmer")
+                    ),
                 )
                 .hint("is this the right key store? bring their keys back with: poolctl farmer import")
             });
@@ -144,7 +147,7 @@ impl Present for ShowOutput {
             ));
             let lost = self.blocks.iter().filter(|block| block.outcome == "lost").count();
             if lost > 0 {
-                pairs.push(("lost", format!("{lost} of these stakes")));
+                pairs.push(("lost", counted(lost, "stake")));
             }
         }
         page.pairs(pairs);

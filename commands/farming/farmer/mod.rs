@@ -9,10 +9,10 @@ mod trust;
 
 use crate::shell::prelude::*;
 use app::farming;
-use kale::rows::Hand;
+use kale::rows::FarmerRow;
 
 commands! {
-    /// Register farmers, make them ready to plant, see and change them, and bring their keys in and out
+    /// Register farmers, make them ready to plant, show and change them, and bring their keys in and out
     #[command(before_help = "Example: poolctl farmer list")]
     Command {
         Register(enrol::Register) = "farmer register": app::farming::farmer::EnrolOutput | app::farming::farmer::SponsorOutput;
@@ -46,7 +46,7 @@ impl Several {
     }
 
     /// The farmers; an unknown name is refused before anything is sent.
-    fn read(&self, app: &App<'_>) -> Result<Vec<Hand>> {
+    fn read(&self, app: &App<'_>) -> Result<Vec<FarmerRow>> {
         let mut hands = farming::named(farming::everybody(app)?, &self.farmers)?;
         hands.retain(|hand| !self.is_all() || hand.status.is_served());
         Ok(hands)

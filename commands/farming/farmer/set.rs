@@ -36,7 +36,7 @@ pub struct Set {
     /// Move it to this pooler, by name or id
     #[arg(long, value_name = "POOLER")]
     pooler: Option<String>,
-    /// active plants; leaving plants no more, and what stands is still worked and harvested; departed is the end
+    /// active plants; leaving plants no more, and its open pails are still worked and harvested; departed is the end
     #[arg(long, value_parser = PossibleValuesParser::new(["active", "leaving", "departed"]))]
     status: Option<String>,
     /// Zeros that are enough for it, 1 to 16, and never more than count in the block; none = as for all
@@ -45,14 +45,14 @@ pub struct Set {
     /// No work for it is submitted before, as in 180s after the block's start, but at the deadline; none = as for all
     #[arg(long, value_name = "TIME")]
     min_work_time: Option<String>,
-    /// Plant nothing for it, and still work and harvest what stands: true, false, or none = as for all
+    /// Plant nothing for it, and still work and harvest its open pails: true, false, or none = as for all
     #[arg(long, value_name = "WHETHER", num_args = 0..=1, require_equals = true, default_missing_value = "true",
         value_parser = PossibleValuesParser::new(["true", "false", "none"]), hide_possible_values = true)]
     harvest_only: Option<String>,
-    /// Stake at least so much KALE, and nothing where it holds less; none = as for all
+    /// Stake at least AMOUNT KALE, and nothing where it holds less; none = as for all
     #[arg(long, value_name = "AMOUNT")]
     min_stake: Option<String>,
-    /// Stake at most so much KALE; none = as for all
+    /// Stake at most AMOUNT KALE; none = as for all
     #[arg(long, value_name = "AMOUNT")]
     max_stake: Option<String>,
     #[command(flatten)]

@@ -7,7 +7,7 @@ use app::farming::{lumens, no_question, on_farm};
 use base::amount::parse_flag;
 use kale::Status;
 use kale::contract::DECIMALS;
-use kale::trust::{self, Prepared, Wish};
+use kale::trust::{self, PreparedTrust, Wish};
 
 /// Make the trustline to KALE of each farmer that has none, or raise one whose limit is too low
 ///
@@ -61,7 +61,7 @@ impl Trust {
             } else {
                 app.value_permit(farming.work.permit, &question(&prepared, farming.site.network()))?
             };
-            for trusted in trust::carry_out(farming, prepared, permit).await? {
+            for trusted in trust::execute(farming, prepared, permit).await? {
                 output.take(trusted);
             }
             output.sort();
@@ -91,15 +91,15 @@ impl Trust {
 }
 
 /// What the operator is asked.
-fn question(prepared: &Prepared, network: &str) -> String {
+fn question(prepared: &PreparedTrust, network: &str) -> String {
     let made = prepared.wanted.iter().filter(|wanted| wanted.creates).count();
     let accounts = if made > 0 { format!(", and the accounts of {made} of them") } else { String::new() };
     let gives = match &prepared.payer {
         Some(sponsor) => format!("; the sponsor {sponsor} gives {}", lumens(prepared.given)),
         None => String::new(),
     };
-    let count = prepared.wanted.len();
-    format!("make the trustlines of {count} farmers{accounts} on {network}{gives}")
+    let farmers = counted(prepared.wanted.len(), "farmer");
+    format!("make the trustlines of {farmers}{accounts} on {network}{gives}")
 }
 
 impl Present for TrustOutput {

@@ -18,7 +18,7 @@ const CHECKS: u64 = 4096;
 
 /// Grind KALE nonces: one job from flags, many from NDJSON, or a bench of this machine
 ///
-/// Needs no config, no state and no network, so it can run on any machine that is lent. The best nonce is the true
+/// Needs no config, no state and no network, so it can run on any machine. The best nonce is the true
 /// best of what was searched, the lowest of those with as many zeros. Without a start, each job begins at a random
 /// nonce, so that two machines do not search the same ones; the output says where.
 #[derive(Debug, Args)]
@@ -39,13 +39,13 @@ pub struct Grind {
     /// First nonce [default: a random one]
     #[arg(long, value_name = "NONCE")]
     start: Option<String>,
-    /// Stop at the first nonce with at least so many zeros, 0 to 64
+    /// Stop at the first nonce with at least Z zeros, 0 to 64
     #[arg(long, value_name = "Z")]
     zeros: Option<u32>,
-    /// Try so many nonces
+    /// Try at most COUNT nonces
     #[arg(long, value_name = "COUNT")]
     nonces: Option<String>,
-    /// Stop after so many seconds
+    /// Stop after S seconds
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u32).range(1..))]
     seconds: Option<u32>,
     /// Jobs as NDJSON from a file or stdin (-): {id, index, entropy, farmer, start?, nonces?, zeros?, until?}

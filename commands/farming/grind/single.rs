@@ -86,8 +86,9 @@ pub fn run(
     let found = search(&job, &limits, settings, &mut |now| {
         progress.advance(now.hashes - before);
         before = now.hashes;
-        let best =
-            now.best.map_or_else(|| "nothing yet".to_owned(), |best| format!("best {} zeros", best.zeros));
+        let best = now
+            .best
+            .map_or_else(|| "nothing yet".to_owned(), |best| format!("best {}", counted(best.zeros, "zero")));
         let left =
             time.map(|time| format!(", {} left", clock::span(time.saturating_sub(now.elapsed).as_secs())));
         progress.note(&format!("{best}{}", left.unwrap_or_default()));
@@ -109,7 +110,7 @@ impl GrindOutput {
             rate: rate(found.hashes, found.elapsed),
             first: found.searched.as_ref().map(|range| range.start().to_string()),
             last: found.searched.as_ref().map(|range| range.end().to_string()),
-            end: found.end.word(),
+            end: found.end.as_str(),
             milliseconds: u64::try_from(found.elapsed.as_millis()).unwrap_or(u64::MAX),
             kernel: settings.kernel.name,
             threads: settings.threads.get(),
@@ -129,9 +130,9 @@ impl Present for GrindOutput {
             ("zeros", best.zeros.to_string()),
             ("hash", best.hash.clone()),
             ("start", self.first.clone().unwrap_or_default()),
-            ("tried", format!("{hashes} hashes, {}", shown_rate(self.rate))),
+            ("tried", format!("{}, {}", counted(&hashes, "hash"), shown_rate(self.rate))),
             ("ended by", self.end.to_owned()),
-            ("with", format!("{}, {} threads", self.kernel, self.threads)),
+            ("with", format!("{}, {}", self.kernel, counted(self.threads, "thread"))),
         ]);
     }
 }

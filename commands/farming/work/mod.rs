@@ -107,8 +107,10 @@ impl Present for WorkOutput {
         });
         let what = match &self.deadline {
             Some(deadline) => format!(
-                "work of {} farmers is in; policy {}, deadline {deadline}; {} hashes",
-                self.worked, self.policy, self.hashes
+                "work of {} is in; policy {}, deadline {deadline}; {}",
+                counted(self.worked, "farmer"),
+                self.policy,
+                counted(&self.hashes, "hash")
             ),
             None => "nothing to work".to_owned(),
         };

@@ -34,7 +34,7 @@ commands! {
 /// What a command for all feeds says where there are none.
 const NO_FEEDS: &str = "no feeds; add one with: poolctl oracle add NAME --asset ASSET --address FEED";
 
-/// Add a feed, after looking at its contract
+/// Verify the contract of a feed and add it
 ///
 /// A chainlink feed tells price, decimals and time. An adapter has getLatestPrice(asset) with 18 decimals, and its
 /// quote is as old as its block. A fixed price is your own: it is always shown as fixed, and answers for an asset
@@ -121,7 +121,7 @@ impl Add {
 
 impl Present for AddOutput {
     fn present(&self, page: &mut Page) {
-        let what = if self.added { "added" } else { "is there already:" };
+        let what = if self.added { "added" } else { "exists already:" };
         let by = match (&self.feed.address, &self.feed.fixed_price) {
             (Some(address), _) => format!("by {address}"),
             (None, price) => format!("fixed at {}", or_dash(price.as_ref())),

@@ -73,7 +73,7 @@ impl Present for GetOutput {
 pub struct Aggregate {
     /// A symbol or a token's address
     asset: String,
-    /// So many feeds at least must have a price that may be used [default: more than half]
+    /// At least N feeds must have a valid price [default: more than half]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     min_quorum: Option<u16>,
     /// Largest distance between the prices, as a part of their median, 0 to 1 [default: oracle.max_spread]

@@ -14,7 +14,7 @@ use watch::metrics::Gauge;
 /// Compare pools with the chain, holder by holder; exit 5 on any difference
 ///
 /// Each pool is compared at the block of its last sync, so the endpoint must still have that block's state. Every
-/// member that has or had shares is asked for by balanceOf. Reads only: nothing is mended.
+/// member that has or had shares is asked for by balanceOf. Reads only: nothing is fixed.
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl pool reconcile --all")]
 pub struct Reconcile {
@@ -63,7 +63,7 @@ impl Present for ReconcileOutput {
             page.line(match (&line.view, &line.error) {
                 (Some(view), _) => {
                     let what = if line.drifts.is_empty() { "equal" } else { "NOT equal" };
-                    format!("{}: {what}, {} members compared, {view}", line.pool, line.members)
+                    format!("{}: {what}, {} compared, {view}", line.pool, counted(line.members, "member"))
                 }
                 (None, error) => format!("{}: {}", line.pool, error.as_deref().unwrap_or("not compared")),
             });
@@ -145,15 +145,15 @@ impl Present for RescanOutput {
             }
         }
         page.line(format!(
-            "{}: blocks {} to {} read again at {}: {} transfers added, {} removed, {} holders changed, {} new transfers",
+            "{}: blocks {} to {} read again at {}: {} added, {} removed, {} changed, {}",
             self.pool,
             self.from_block,
             self.to_block,
             self.endpoints.join(" and "),
-            self.added,
+            counted(self.added, "transfer"),
             self.removed,
-            self.holders_changed,
-            self.transfers
+            counted(self.holders_changed, "holder"),
+            counted(self.transfers, "new transfer")
         ));
         page.line(&self.view);
     }

@@ -11,7 +11,7 @@ use vault::pool::abi::Abi;
 use vault::pool::known::Known;
 use vault::pool::{self, AddPool, contract};
 
-/// Add a pool, after looking at its contract
+/// Verify the contract of a pool and add it
 ///
 /// The contract must answer like its ABI profile says; its shares are a token of its own. Adding the same pool again
 /// changes nothing.
@@ -51,8 +51,11 @@ impl Add {
     pub(super) fn run(self, session: &Session) -> Result<Outcome> {
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         if self.name.is_empty() || self.name.starts_with("0x") || !self.name.chars().all(fits) {
-            return Err(Error::new(Code::InvalidValue, format!("NAME: \"{}\" is no pool name", self.name))
-                .hint("a name has only letters, digits, -, _ and ., and does not look like an address"));
+            return Err(Error::new(
+                Code::InvalidValue,
+                format!("NAME: invalid pool name: \"{}\"", self.name),
+            )
+            .hint("a name has only letters, digits, -, _ and ., and does not look like an address"));
         }
         let pool_address = address("ADDRESS", &self.address)?;
         let abi = if self.abi == "auto" { None } else { Some(Abi::parse(&self.abi)?) };
@@ -100,7 +103,7 @@ impl Add {
 impl Present for AddOutput {
     fn present(&self, page: &mut Page) {
         if !self.added {
-            page.line(format!("pool \"{}\" is there already", self.pool.name));
+            page.line(format!("pool \"{}\" exists already", self.pool.name));
             return;
         }
         page.line(format!("added pool \"{}\"", self.pool.name));

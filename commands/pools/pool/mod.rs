@@ -202,7 +202,7 @@ impl Present for ShowOutput {
                 match (&p.view, p.unknown_limits.is_empty()) {
                     (None, _) => String::new(),
                     (_, true) => limit(p.max_deposit.as_ref()),
-                    (_, false) => "unknown: the contract does not tell it".to_owned(),
+                    (_, false) => "unknown: the contract does not say".to_owned(),
                 },
             ),
             ("cooldown", p.cooldown_sec.map(clock::span).unwrap_or_default()),

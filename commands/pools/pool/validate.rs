@@ -8,7 +8,7 @@ use app::pools::pool::{ValidateDepositOutput, ValidateWithdrawalOutput};
 use app::pools::views::{age, stamp};
 use vault::{deposit, withdrawal};
 
-/// Say whether a member may deposit so much, with every reason why not; exit 5 if not
+/// Check whether a member may deposit an amount, with every reason against it; exit 5 if not
 ///
 /// Asks the state: the figures of the last sync, limits and pauses as last fetched, and the member's balance in the
 /// ledger. With --on-chain the pool's figures, the member's shares and its balance of the asset are read now, at one block.
@@ -83,7 +83,7 @@ impl Present for ValidateDepositOutput {
     }
 }
 
-/// Say whether a member may withdraw so many shares, with every reason why not; exit 5 if not
+/// Check whether a member may withdraw shares, with every reason against it; exit 5 if not
 ///
 /// Asks the state alone: shares that earlier withdrawals reserve are not free, limits and pauses are as last fetched.
 #[derive(Debug, Args)]

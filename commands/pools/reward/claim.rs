@@ -52,9 +52,9 @@ fn on_chain(conn: &Connection, member: &Member, only: Option<&Pool>) -> Result<V
 
 fn show_exported(exported: &[PendingView], page: &mut Page) {
     for e in exported {
-        let epochs = e.epochs.unwrap_or_default();
+        let epochs = counted(e.epochs.unwrap_or_default(), "epoch");
         page.line(format!(
-            "{} of pool \"{}\" ({epochs} epochs): in Merkle trees, to be claimed on chain",
+            "{} of pool \"{}\" ({epochs}): in Merkle trees, to be claimed on chain",
             e.amount, e.pool
         ));
     }
@@ -134,8 +134,8 @@ impl Present for ClaimOutput {
             page.line("nothing to claim");
         }
         for c in &self.credited {
-            let epochs = c.epochs.unwrap_or_default();
-            let what = format!("{} of pool \"{}\" ({epochs} epochs)", c.amount, c.pool);
+            let epochs = counted(c.epochs.unwrap_or_default(), "epoch");
+            let what = format!("{} of pool \"{}\" ({epochs})", c.amount, c.pool);
             page.line(format!("credited {what} to {}", self.member));
         }
         show_exported(&self.exported, page);

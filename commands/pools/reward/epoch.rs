@@ -1,4 +1,4 @@
-//! `poolctl reward epoch …`: the epochs of pools: listed, shown, made by hand, and verified.
+//! `poolctl reward epoch …`: the epochs of pools: listed, shown, made manually, and verified.
 
 use crate::pools::{dash, table};
 use crate::shell::prelude::*;
@@ -10,7 +10,7 @@ use vault::reward::{self, EpochRow, NewEpoch};
 use watch::spark;
 
 commands! {
-    /// See, make and verify the epochs of pools
+    /// Show, create and verify the epochs of pools
     #[command(before_help = "Example: poolctl reward epoch list main")]
     Command {
         Create(Create) = "reward epoch create": CreateOutput;
@@ -43,7 +43,7 @@ pub(super) fn pool_of(pools: &[Pool], row: &EpochRow) -> Result<Pool> {
 pub struct List {
     /// Name or address of a pool; none = all
     pool: Option<String>,
-    /// So many
+    /// Show at most N epochs, newest first
     #[arg(long, value_name = "N", default_value_t = 50, allow_negative_numbers = true)]
     limit: u32,
     /// Only those that start before this block
@@ -70,7 +70,7 @@ impl Present for ListOutput {
         let most = self.epochs.iter().map(|e| e.distributed.base).max().unwrap_or_default();
         let rows = self.epochs.iter().map(|e| {
             let blocks = format!("{}..{}", e.start_block, e.end_block);
-            let status = format!("{}{}", e.status, if e.origin == "manual" { " by hand" } else { "" });
+            let status = format!("{}{}", e.status, if e.origin == "manual" { " (manual)" } else { "" });
             let (carried, why) = (super::carried(&e.carry_out), e.carry_reason);
             let bar = spark::bar(e.distributed.base, most, BAR);
             cells![e.epoch, e.pool, blocks, status, e.part, e.distributed, e.holders, carried, why, bar]
@@ -128,12 +128,12 @@ impl Present for EpochView {
     }
 }
 
-/// Make an epoch of one pool by hand, beside or instead of those of the cycle
+/// Create a manual epoch of one pool, beside or instead of those of the cycle
 ///
 /// Its holders share the total, and what the pool carries, when its last block is final: with `reward epoch
-/// distribute`, or in the next cycle. Epochs of a pool never overlap and leave no gap. A pool without a weight has
-/// epochs by hand alone, each where the one before ends. For a pool with a weight it replaces the cycle's epochs that it
-/// covers, so it starts and ends where these do, and the pool gets nothing of their emission.
+/// distribute`, or in the next cycle. Epochs of a pool never overlap and leave no gap. A pool without a weight has only
+/// manual epochs, each starting where the previous one ends. For a pool with a weight a manual epoch replaces the cycle's
+/// epochs that it covers, so it starts and ends where these do, and the pool gets nothing of their emission.
 #[derive(Debug, Args)]
 #[command(
     before_help = "Example: poolctl reward epoch create main --start 18000000 --end 18000100 --total 250"
@@ -184,7 +184,7 @@ const AS_FINE_AS_ANY: u8 = 36;
 impl Present for CreateOutput {
     fn present(&self, page: &mut Page) {
         let e = &self.epoch;
-        let was = if self.changed { "made" } else { "was there already:" };
+        let was = if self.changed { "created" } else { "exists already:" };
         page.line(format!(
             "{was} epoch {} of pool \"{}\", blocks {}..{}: {} ({})",
             e.epoch, e.pool, e.start_block, e.end_block, e.part, e.status
@@ -192,7 +192,7 @@ impl Present for CreateOutput {
     }
 }
 
-/// Distribute epochs that were made by hand
+/// Distribute manual epochs
 ///
 /// Only when their last block is final, and in order. What is distributed already is left as it is.
 #[derive(Debug, Args)]
@@ -233,7 +233,7 @@ impl Distribute {
             }
             let what = match only {
                 Some((_, id)) => format!("distribute the rewards of epoch {id}"),
-                None => "distribute the rewards of all closed epochs made by hand".to_owned(),
+                None => "distribute the rewards of all closed manual epochs".to_owned(),
             };
             let agreed = app.value_permit(work.permit, &what)?;
             reward::distribute_manual(work, chain, &agreed, only, at)

@@ -19,7 +19,7 @@ use vault::reward::grid::Epoch;
 use vault::reward::{self, CycleReport};
 
 commands! {
-    /// Share out rewards: weights, cycles, epochs, claims, exports, yields
+    /// Distribute rewards: weights, cycles, epochs, claims, exports, yields
     #[command(before_help = "Example: poolctl reward cycle")]
     Command {
         SetWeight(SetWeight) = "reward set-weight": SetWeightOutput;
@@ -191,7 +191,7 @@ impl Present for CycleReport {
 /// Show what pools yield in a year, simple (APR) and compounded daily (APY)
 ///
 /// A year's emission by the weights and terms of the next epoch, over TVL at the last sync, both at accepted prices
-/// that are not stale. Without a price there is no yield. Epochs made by hand do not count.
+/// that are not stale. Without a price there is no yield. Manual epochs do not count.
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl reward apr main")]
 pub struct Apr {
@@ -217,7 +217,7 @@ impl Present for AprOutput {
             let (apr, apy) = (percent(p.apr.as_ref()), percent(p.apy.as_ref()));
             cells![p.pool, apr, apy, p.yearly_emission, p.tvl, p.why]
         });
-        if !table(page, ["POOL", ">APR", ">APY", ">EMISSION A YEAR", ">TVL", "WHY NOT"], rows) {
+        if !table(page, ["POOL", ">APR", ">APY", ">EMISSION A YEAR", ">TVL", "REASON"], rows) {
             page.line(NO_POOLS);
         }
     }

@@ -77,7 +77,12 @@ fn failure(found: &Verification) -> Option<Error> {
     let first = found.differences.first()?;
     let wrong = found.epochs.iter().filter(|epoch| epoch.differences > 0).count();
     let (total, epochs) = (found.total, found.epochs.len());
-    let words = format!("{total} differences in {wrong} of {epochs} epochs; first: {}", named(first));
+    let words = format!(
+        "{} in {wrong} of {}; first: {}",
+        counted(total, "difference"),
+        counted(epochs, "epoch"),
+        named(first)
+    );
     let hint = "what was paid is not what it comes to; see: poolctl events --verify, poolctl state check";
     Some(Error::new(Code::CheckFailed, words).hint(hint).detail("differences", total))
 }
@@ -107,9 +112,10 @@ impl Present for VerifyOutput {
         });
         let rewards: u64 = self.epochs.iter().map(|epoch| epoch.rewards).sum();
         page.line(format!(
-            "{} epochs with {rewards} rewards computed again: {} differences",
-            self.epochs.len(),
-            self.difference_count
+            "{} with {} computed again: {}",
+            counted(self.epochs.len(), "epoch"),
+            counted(rewards, "reward"),
+            counted(self.difference_count, "difference")
         ));
         match &self.view {
             Some(view) => page.line(view),

@@ -10,7 +10,7 @@ use vault::risk::rules::{Rule, Verdict};
 use vault::risk::{self, PoolCheck};
 use watch::metrics::Gauge;
 
-/// Check every risk rule of pools; exit 5 if one is violated or cannot be told
+/// Check every risk rule of pools; exit 5 if one is violated or cannot be evaluated
 ///
 /// Limits are refreshed first. What cannot be read hides no other finding.
 #[derive(Debug, Args)]
@@ -130,7 +130,7 @@ fn gauges(check: &PoolCheck) -> [Gauge; 2] {
         *rule == Rule::CircuitBreakerActive && matches!(verdict, Verdict::Violated(_))
     });
     [
-        gauge("poolctl_risk_findings", "Risk rules that are violated or cannot be told.", bad().count()),
+        gauge("poolctl_risk_findings", "Risk rules that are violated or cannot be evaluated.", bad().count()),
         gauge("poolctl_risk_breaker_open", "1 while a circuit breaker of the pool is open.", open.into()),
     ]
 }

@@ -152,7 +152,7 @@ pub struct ResetBreaker {
 struct What {
     /// Name or address
     pool: String,
-    /// Why; it stands in the audit log
+    /// Reason, for the audit log
     #[arg(long)]
     reason: String,
     #[command(flatten)]

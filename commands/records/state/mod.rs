@@ -67,10 +67,10 @@ impl Present for CheckOutput {
         page.rows(["CHECK", "FINDING"], &report.findings, |one| cells![one.check, one.message]);
         if report.findings.is_empty() {
             page.line(format!(
-                "{} is sound: {} checks, {} events, data version {}",
+                "{} is sound: {}, {}, data version {}",
                 path.display(),
-                report.checked.len(),
-                report.events,
+                counted(report.checked.len(), "check"),
+                counted(report.events, "event"),
                 report.data_version
             ));
         }
@@ -92,8 +92,11 @@ impl Backup {
     fn run(self, session: &Session) -> Result<Outcome> {
         let place = Output::of(&self.file)?;
         if place == Output::Stdout && (session.options.json || session.console.out_terminal) {
-            return Err(Error::new(Code::Usage, "FILE: a backup is no text, for a terminal or among JSON")
-                .hint("name a file, or send it elsewhere: poolctl state backup - > FILE"));
+            return Err(Error::new(
+                Code::Usage,
+                "FILE: a backup is binary; it cannot be written to a terminal or with JSON",
+            )
+            .hint("name a file, or send it elsewhere: poolctl state backup - > FILE"));
         }
         let app = App::open_lenient(session)?;
         let state = app.read()?;
@@ -146,7 +149,7 @@ impl Restore {
         let inspected = state::inspect(&source, check::must_be_sound)?;
         if self.dry_run.dry_run {
             session.call.set_dry_run();
-            return Outcome::of(&RestoreOutput { source, report: inspected, kept: None });
+            return Outcome::of(&RestoreOutput { source, report: inspected, replaced: None });
         }
         let path = App::absolute(&app.state_path)?;
         // Only the token's being given matters here: the lock below is what permits to write.
@@ -163,26 +166,27 @@ impl Restore {
             })?;
         }
         let lock = app.lock()?;
-        let (report, kept) = state::restore(&source, &path, &session.call.run, &lock, check::must_be_sound)?;
+        let (report, replaced) =
+            state::restore(&source, &path, &session.call.run, &lock, check::must_be_sound)?;
         let mut state = State::write_access(&path, session.call.run.clone(), &lock)?;
         state.write(Permit::of(&lock), |tx| {
-            let what = json!({ "source": source, "sha256": inspected.sha256, "kept": kept });
+            let what = json!({ "source": source, "sha256": inspected.sha256, "replaced": replaced });
             tx.event("state.restored", &path.to_string_lossy(), &what)
         })?;
-        Outcome::of(&RestoreOutput { source, report, kept })
+        Outcome::of(&RestoreOutput { source, report, replaced })
     }
 }
 
 impl Present for RestoreOutput {
     fn present(&self, page: &mut Page) {
-        let kept =
-            self.kept.as_ref().map_or_else(|| "there was none".to_owned(), |k| k.display().to_string());
+        let replaced =
+            self.replaced.as_ref().map_or_else(|| "there was none".to_owned(), |k| k.display().to_string());
         page.pairs([
             ("state", self.report.path.display().to_string()),
             ("restored from", self.source.display().to_string()),
             ("sha256", self.report.sha256.clone()),
             ("events", self.report.events.to_string()),
-            ("replaced state", kept),
+            ("replaced state", replaced),
         ]);
     }
 }

@@ -67,7 +67,7 @@ impl Present for PruneOutput {
         match (&report.archive, self.dry_run) {
             (Some(archive), false) => {
                 let what = if report.resumed { "an interrupted prune was ended: " } else { "" };
-                page.line(format!("{what}{rows} rows are in the archive now, and no longer in the state"));
+                page.line(format!("{what}{} moved from the state to the archive", counted(rows, "row")));
                 page.pairs([
                     ("archive", archive.display().to_string()),
                     ("sha256", report.sha256.clone().unwrap_or_default()),
@@ -78,7 +78,7 @@ impl Present for PruneOutput {
                 page.line(format!("an interrupted prune into {} would be ended", archive.display()));
             }
             (None, _) => {
-                page.line(format!("{rows} rows would go, {bytes} bytes of values"));
+                page.line(format!("{} would go, {} of values", counted(rows, "row"), counted(bytes, "byte")));
             }
         }
     }

@@ -60,7 +60,7 @@ impl<'s> App<'s> {
         Self::with(host, false)
     }
 
-    /// As [`App::open`], for the commands that show and mend settings: what `config set` stored and this poolctl
+    /// As [`App::open`], for the commands that show and fix settings: what `config set` stored and this poolctl
     /// does not take becomes a warning.
     pub fn open_lenient(host: &'s dyn Host) -> Result<Self> {
         Self::with(host, true)

@@ -8,7 +8,7 @@ use net::{HttpLimits, RetryPolicy};
 use outbox::Pace;
 use state::Work;
 use std::time::Duration;
-use stellar::submit::Terms;
+use stellar::submit::SubmitOptions;
 use stellar::xdr::ContractId;
 use stellar::{Client, ClientConfig};
 
@@ -134,22 +134,22 @@ impl App<'_> {
     }
 
     /// The terms on which transactions are offered, as the settings say.
-    pub fn terms(&self) -> Result<Terms> {
+    pub fn submit_options(&self) -> Result<SubmitOptions> {
         let config = &self.config;
         let small = |name| config.number(name).map(|n| u32::try_from(n).unwrap_or(u32::MAX));
         let valid_sec = config.number("stellar.tx_valid_sec")?;
-        Ok(Terms {
+        Ok(SubmitOptions {
             pace: Pace {
                 poll: Duration::from_millis(config.number("stellar.poll_ms")?),
                 // Past its end, and then some for ledgers that close late.
                 wait: Duration::from_secs(valid_sec + 60),
-                ..Terms::default().pace
+                ..SubmitOptions::default().pace
             },
             valid_sec,
             percentile: config.require("stellar.fee_percentile")?.parse().unwrap_or_default(),
             max_inclusion_fee: small("stellar.max_inclusion_fee")?,
             resource_margin: small("stellar.resource_margin")?,
-            ..Terms::default()
+            ..SubmitOptions::default()
         })
     }
 

@@ -95,7 +95,7 @@ pub fn passphrase_of(from: &str, bytes: &[u8]) -> Result<SecretString> {
         Error::new(Code::NoPassphrase, format!("{from} {why}"))
             .hint("a passphrase is one line that is not empty")
     };
-    let text = std::str::from_utf8(bytes).map_err(|_| bad("is no UTF-8 text"))?;
+    let text = std::str::from_utf8(bytes).map_err(|_| bad("is not UTF-8 text"))?;
     let text = text.strip_suffix('\n').unwrap_or(text);
     let text = text.strip_suffix('\r').unwrap_or(text);
     if text.is_empty() {

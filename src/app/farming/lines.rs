@@ -199,7 +199,7 @@ impl Sent {
 
 impl FailureWords {
     fn of(reason: Reason, error: &Error) -> Self {
-        Self { reason: reason.word(), error: error.message().to_owned() }
+        Self { reason: reason.as_str(), error: error.message().to_owned() }
     }
 }
 
@@ -223,7 +223,7 @@ impl From<&Note<'_>> for Line {
                 block: shift.block,
                 farmers: reach.farmers,
                 deadline: time(shift.hours.deadline),
-                policy: shift.policy.word(),
+                policy: shift.policy.as_str(),
             },
             Note::Worked(worked) => Self::Work { block: worked.block, work: WorkView::of(worked) },
             Note::ShiftEnded(block, reach) => Self::Ground {
@@ -236,26 +236,30 @@ impl From<&Note<'_>> for Line {
             Note::Harvested(harvested) => Self::Harvest(HarvestLine::of(harvested)),
             Note::Reconciled(why, found) => Self::Reconciled { why, found: ReconcileOutput::from(*found) },
             Note::Waiting(action) => Self::Waiting {
-                step: action.step.word(),
+                step: action.step.as_str(),
                 block: action.block,
                 count: action.count,
                 from: time(action.from),
                 why: action.why,
             },
-            Note::Trouble(step, e) => {
-                Self::Trouble { step: step.word(), code: e.code().word(), message: e.message().to_owned() }
-            }
+            Note::Trouble(step, e) => Self::Trouble {
+                step: step.as_str(),
+                code: e.code().as_str(),
+                message: e.message().to_owned(),
+            },
         }
     }
 }
 
 impl PlantLine {
-    fn of(block: u32, Planted { who, stake, fate }: &Planted) -> Self {
-        let (status, sent, failure) = match fate {
-            plant::Fate::Planted { tx, ledger, .. } => ("planted", Some(Sent::of(tx, *ledger)), None),
-            plant::Fate::Already => ("already_planted", None, None),
-            plant::Fate::HarvestOnly => ("harvest_only", None, None),
-            plant::Fate::Failed { reason, error } => ("failed", None, Some(FailureWords::of(*reason, error))),
+    fn of(block: u32, Planted { who, stake, outcome }: &Planted) -> Self {
+        let (status, sent, failure) = match outcome {
+            plant::PlantOutcome::Planted { tx, ledger, .. } => ("planted", Some(Sent::of(tx, *ledger)), None),
+            plant::PlantOutcome::Already => ("already_planted", None, None),
+            plant::PlantOutcome::HarvestOnly => ("harvest_only", None, None),
+            plant::PlantOutcome::Failed { reason, error } => {
+                ("failed", None, Some(FailureWords::of(*reason, error)))
+            }
         };
         let (farmer, address) = (who.id.clone(), who.address.clone());
         Self { block, farmer, address, status, stake: kale(*stake), sent, failure }
@@ -263,24 +267,24 @@ impl PlantLine {
 }
 
 impl HarvestLine {
-    fn of(Harvested { hand, block, stake, forecast, fate }: &Harvested) -> Self {
+    fn of(Harvested { hand, block, stake, forecast, outcome }: &Harvested) -> Self {
         let (mut sent, mut reward, mut loss, mut failure) = (None, None, None, None);
-        let status = match fate {
-            harvest::Fate::Harvested { tx, ledger, reward: paid, .. } => {
+        let status = match outcome {
+            harvest::HarvestOutcome::Harvested { tx, ledger, reward: paid, .. } => {
                 (sent, reward) = (Some(Sent::of(tx, *ledger)), Some(kale(*paid)));
                 "harvested"
             }
-            harvest::Fate::Already => "already_harvested",
-            harvest::Fate::Elsewhere { tx, ledger, reward: paid } => {
+            harvest::HarvestOutcome::Already => "already_harvested",
+            harvest::HarvestOutcome::Elsewhere { tx, ledger, reward: paid } => {
                 (sent, reward) = (Some(Sent::of(tx, *ledger)), Some(kale(*paid)));
                 "harvested_elsewhere"
             }
-            harvest::Fate::Lost { reason, cause } => {
-                let (reason, cause, fault) = (reason.word(), cause.word(), cause.blame().word());
+            harvest::HarvestOutcome::Lost { reason, cause } => {
+                let (reason, cause, fault) = (reason.as_str(), cause.as_str(), cause.blame().as_str());
                 loss = Some(LossWords { reason, cause, fault });
                 "lost"
             }
-            harvest::Fate::Failed { reason, error } => {
+            harvest::HarvestOutcome::Failed { reason, error } => {
                 failure = Some(FailureWords::of(*reason, error));
                 "failed"
             }

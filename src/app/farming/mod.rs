@@ -15,10 +15,10 @@ pub mod work;
 use crate::context::STELLAR_PIN;
 use crate::{App, open_keys};
 use base::amount::{Base, Quantity};
-use base::{Code, Error, Result, clock, forms, say};
+use base::{Code, Error, Result, clock, counted, forms, say};
 use kale::contract::DECIMALS;
 use kale::farming::{Farming, Keyring};
-use kale::rows::{self, Hand};
+use kale::rows::{self, FarmerRow};
 use kale::settings::Settings;
 use kale::site::Site;
 use kale::sponsor::{Role, Sponsor};
@@ -31,7 +31,7 @@ use serde::Serialize;
 use state::{ValuePermit, Work};
 use std::cell::OnceCell;
 use std::time::Duration;
-use stellar::submit::{Settled, Stellar, Terms};
+use stellar::submit::{Settled, Stellar, SubmitOptions};
 use stellar::xdr::AccountId;
 use stellar::{Client, Signers};
 
@@ -109,9 +109,10 @@ fn at_desk<T>(
         let mut settings = Settings::of(work.config)?;
         settings.parallel = parallel.unwrap_or(settings.parallel);
         let site = site(app, &client)?;
-        let terms = Terms { max_resource_fee: settings.max_resource_fee, ..app.terms()? };
+        let submit_options =
+            SubmitOptions { max_resource_fee: settings.max_resource_fee, ..app.submit_options()? };
         let (site, keys, heard, faults) = (&site, &keys, None, Vec::new());
-        let mut farming = Farming { work, site, settings, terms, keys, heard, faults };
+        let mut farming = Farming { work, site, settings, submit_options, keys, heard, faults };
         let settled = if settles { settle(app, &mut farming).await } else { Ok(()) };
         let done = match settled {
             Ok(()) => body(&mut farming).await,
@@ -131,7 +132,7 @@ async fn settle(app: &App<'_>, farming: &mut Farming<'_, '_>) -> Result<()> {
     if open.is_empty() {
         return Ok(());
     }
-    let what = format!("finish {} transactions of an earlier run", open.len());
+    let what = format!("finish {} of an earlier run", counted(open.len(), "transaction"));
     let permit = app.value_permit(farming.work.permit, &what)?;
     for (operation, settled) in farming.settle(Some(permit), SETTLE_WAIT).await? {
         app.call().warn(format!("{} of an earlier run {}", operation.key, ended_in(&settled)));
@@ -162,7 +163,7 @@ pub fn no_question<'a>(app: &App<'_>, work: &Work<'a>, what: &str) -> Result<Val
 }
 
 /// The farmers of these names (ids or addresses), or all.
-pub fn named(hands: Vec<Hand>, names: &[String]) -> Result<Vec<Hand>> {
+pub fn named(hands: Vec<FarmerRow>, names: &[String]) -> Result<Vec<FarmerRow>> {
     if names.is_empty() {
         return Ok(hands);
     }
@@ -182,7 +183,7 @@ pub fn named(hands: Vec<Hand>, names: &[String]) -> Result<Vec<Hand>> {
 }
 
 /// Every farmer of the state.
-pub fn everybody(app: &App<'_>) -> Result<Vec<Hand>> {
+pub fn everybody(app: &App<'_>) -> Result<Vec<FarmerRow>> {
     rows::hands(app.read()?.conn())
 }
 

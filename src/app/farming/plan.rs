@@ -40,7 +40,7 @@ pub struct ActionView {
 impl From<&Action> for ActionView {
     fn from(action: &Action) -> Self {
         Self {
-            step: action.step.word(),
+            step: action.step.as_str(),
             block: action.block,
             count: action.count,
             from: time(action.from),
@@ -74,7 +74,7 @@ pub struct EarningView {
     pub one_more_kale: String,
 }
 
-/// How a farmer stands.
+/// The state of a farmer.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct ProspectView {
     /// Id.
@@ -100,7 +100,7 @@ pub struct ProspectView {
     pub refusal: Option<String>,
 }
 
-/// What strategy.command says of a farmer; null = nothing, and its own terms stand.
+/// What strategy.command says of a farmer; null = nothing, and its own terms hold.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct SaidView {
     /// Id.
@@ -192,7 +192,8 @@ pub fn plan(app: &App<'_>, orders: &Orders) -> Result<PlanOutput> {
     let settings = Settings::of(&app.config)?;
     let state = app.read()?;
     let now = app.call().run.clock.now();
-    let books = Books::read(state.conn(), &settings, &app.terms()?, now)?.with_spent(state.conn(), now)?;
+    let books =
+        Books::read(state.conn(), &settings, &app.submit_options()?, now)?.with_spent(state.conn(), now)?;
     let seen = app.look_on_stellar(async |client| {
         let site = site(app, client)?;
         outlook::look(state.conn(), &site, &settings, orders, &books, &app.call().stop).await
@@ -217,7 +218,7 @@ impl PlanOutput {
             age_sec: block.map(|block| view.at.time.saturating_sub(block.timestamp)),
             due_at: view.farm.due().map(time),
             deadline: deadline.map(time),
-            policy: orders.policy.word(),
+            policy: orders.policy.as_str(),
             zeros_cap: cap,
             actions: agenda.iter().map(ActionView::from).collect(),
             farmers: prospects.iter().map(|prospect| ProspectView::of(prospect, block)).collect(),

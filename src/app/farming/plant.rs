@@ -4,9 +4,9 @@ use crate::failures::{Failure, ended};
 use crate::farming::{self, LedgerStamp, kale, lumens, time};
 use crate::{App, Document};
 use base::amount::{Base, Quantity};
-use base::{Error, Result, forms};
+use base::{Error, Result, counted, forms};
 use kale::Who;
-use kale::plant::{Fate, Planted, Prepared, carry_out, prepare};
+use kale::plant::{PlantOutcome, Planted, PreparedPlant, execute, prepare};
 use schemars::JsonSchema;
 use serde::Serialize;
 use stellar::submit::Rehearsal;
@@ -82,12 +82,12 @@ pub fn plant(app: &App<'_>, names: &[String], parallel: Option<usize>, dry_run: 
         let permit = if prepared.wanted.is_empty() {
             farming::no_question(app, farm.work, "record what was found")?
         } else {
-            let (sum, farmers) = (kale(prepared.total()), prepared.wanted.len());
+            let (sum, farmers) = (kale(prepared.total()), counted(prepared.wanted.len(), "farmer"));
             let (block, network) = (prepared.index, farm.site.network());
-            let what = format!("plant {sum} for {farmers} farmers in block {block} on {network}");
+            let what = format!("plant {sum} for {farmers} in block {block} on {network}");
             app.value_permit(farm.work.permit, &what)?
         };
-        output.take(carry_out(farm, prepared, permit).await?);
+        output.take(execute(farm, prepared, permit).await?);
         Ok(output)
     });
     planted.map_err(|e| e.context("cannot plant"))
@@ -98,7 +98,7 @@ impl PlantOutput {
         Self { staked: kale(Base::ZERO), ..Self::default() }
     }
 
-    fn begin(prepared: &Prepared) -> Self {
+    fn begin(prepared: &PreparedPlant) -> Self {
         Self {
             view: Some(LedgerStamp::from(&prepared.view)),
             block: Some(prepared.index),
@@ -109,26 +109,26 @@ impl PlantOutput {
     }
 
     fn take(&mut self, planted: Vec<Planted>) {
-        for Planted { who, stake, fate } in planted {
+        for Planted { who, stake, outcome } in planted {
             let mut view = PlantView::new(&who, "already_planted", stake);
-            match fate {
-                Fate::Planted { tx, ledger, fee, payer } => {
+            match outcome {
+                PlantOutcome::Planted { tx, ledger, fee, payer } => {
                     self.planted += 1;
                     self.staked = kale(self.staked.base.saturating_add(stake));
                     view.status = "planted";
                     (view.tx, view.ledger, view.fee) = (Some(tx), Some(ledger), Some(lumens(fee)));
                     view.fee_payer = payer;
                 }
-                Fate::Already => {}
-                Fate::HarvestOnly => (view.status, view.stake) = ("harvest_only", None),
-                Fate::Failed { reason, error } => self.fail(&mut view, reason.word(), error),
+                PlantOutcome::Already => {}
+                PlantOutcome::HarvestOnly => (view.status, view.stake) = ("harvest_only", None),
+                PlantOutcome::Failed { reason, error } => self.fail(&mut view, reason.as_str(), error),
             }
             self.farmers.push(view);
         }
         self.farmers.sort_by(|a, b| a.farmer.cmp(&b.farmer));
     }
 
-    fn rehearsed(&mut self, prepared: &Prepared, rehearsals: Vec<Result<Rehearsal>>) {
+    fn rehearsed(&mut self, prepared: &PreparedPlant, rehearsals: Vec<Result<Rehearsal>>) {
         self.take(prepared.settled.clone());
         for ((who, stake, _), rehearsal) in prepared.wanted.iter().zip(rehearsals) {
             let mut view = PlantView::new(who, "would_plant", *stake);

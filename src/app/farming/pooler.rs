@@ -2,7 +2,7 @@
 
 use base::{clock, forms};
 use kale::Pooler;
-use kale::terms::ratio;
+use kale::reward_split::ratio;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -15,7 +15,7 @@ pub struct PoolerView {
     pub name: String,
     /// Most farmers that it takes.
     pub capacity: u32,
-    /// Its farmers, those who have departed aside.
+    /// Its farmers, without those who have departed.
     pub farmers: u32,
     /// Its part of each reward.
     #[schemars(with = "forms::Decimal")]

@@ -3,7 +3,7 @@
 use crate::farming::{LedgerStamp, everybody, kale, on_farm};
 use crate::{App, Document};
 use base::amount::{Base, Quantity, to_people, to_units};
-use base::{Error, Result, forms};
+use base::{Error, Result, counted, forms};
 use kale::contract::DECIMALS;
 use kale::reconcile::{self, Difference, Reconciled, What};
 use schemars::JsonSchema;
@@ -14,11 +14,11 @@ use serde::Serialize;
 pub struct ReconcileOutput {
     /// Whose view it is; null where there are no farmers.
     pub view: Option<LedgerStamp>,
-    /// First block whose pails were looked at.
+    /// First block whose pails were checked.
     pub from_block: u32,
     /// The farm's block.
     pub to_block: u32,
-    /// Farmers that were looked at.
+    /// Farmers that were checked.
     pub farmers: usize,
     /// Pails that were asked for: those that the state does not know to be harvested.
     pub pails: usize,
@@ -106,7 +106,7 @@ impl From<&Difference> for DifferenceView {
             farmer: who.id.clone(),
             address: who.address.clone(),
             block: *block,
-            what: what.word(),
+            what: what.as_str(),
             taken_in: what.is_taken_in(),
             ..Self::default()
         };
@@ -153,11 +153,11 @@ pub fn words(difference: &Difference) -> String {
             format!("a pail of {}, not worked, was unknown", kale(*stake))
         }
         What::UnknownPail { stake, zeros: Some(zeros) } => {
-            format!("a pail of {}, worked with {zeros} zeros, was unknown", kale(*stake))
+            format!("a pail of {}, worked with {}, was unknown", kale(*stake), counted(*zeros, "zero"))
         }
-        What::LossReversed { stake } => format!("{} was booked as lost, and is there", kale(*stake)),
+        What::LossReversed { stake } => format!("{} was recorded as lost, but is there", kale(*stake)),
         What::UnknownHarvest { stake, reward, .. } => {
-            format!("a harvest of {} and {} was not booked", kale(*stake), kale(*reward))
+            format!("a harvest of {} and {} was not recorded", kale(*stake), kale(*reward))
         }
         What::UnknownMint { amount, tx } => format!("{} was minted by {tx}, for no pail", kale(*amount)),
         What::Missing { stake } => format!("the pail of {} is not shown", kale(*stake)),

@@ -26,7 +26,7 @@ pub struct RunOutput {
     pub block: Option<u32>,
     /// Plants.
     pub planted: usize,
-    /// Farmers' pails that got work in, improvements aside.
+    /// Farmers' pails that got work in, without improvements.
     pub worked: usize,
     /// Works that improved on one before.
     pub improved: usize,
@@ -34,7 +34,7 @@ pub struct RunOutput {
     pub harvested: usize,
     /// Stakes that are lost.
     pub lost: usize,
-    /// Tries that failed, those that were made good later too.
+    /// Tries that failed, including those that succeeded later.
     pub failed_tries: usize,
     /// What was staked.
     pub staked: Quantity,
@@ -80,46 +80,47 @@ impl RunOutput {
     /// Counts what is told.
     pub fn count(&mut self, note: &Note<'_>) {
         match note {
-            Note::Planted(block, Planted { who, stake, fate }) => {
-                let failure = match fate {
-                    plant::Fate::Planted { .. } => {
+            Note::Planted(block, Planted { who, stake, outcome }) => {
+                let failure = match outcome {
+                    plant::PlantOutcome::Planted { .. } => {
                         self.planted += 1;
                         self.staked.base = self.staked.base.saturating_add(*stake);
                         None
                     }
-                    plant::Fate::Already | plant::Fate::HarvestOnly => None,
-                    plant::Fate::Failed { error, .. } => Some(error.clone()),
+                    plant::PlantOutcome::Already | plant::PlantOutcome::HarvestOnly => None,
+                    plant::PlantOutcome::Failed { error, .. } => Some(error.clone()),
                 };
                 self.judge(format!("plant of {} in block {block}", who.address), failure);
             }
             Note::Worked(worked) => {
-                match worked.fate {
-                    work::Fate::Worked { improved: false, .. } => self.worked += 1,
-                    work::Fate::Worked { improved: true, .. } => self.improved += 1,
+                match worked.outcome {
+                    work::WorkOutcome::Worked { improved: false, .. } => self.worked += 1,
+                    work::WorkOutcome::Worked { improved: true, .. } => self.improved += 1,
                     _ => {}
                 }
                 let name = format!("work of {} in block {}", worked.who.address, worked.block);
                 self.judge(name, worked.failure().cloned());
             }
-            Note::Harvested(Harvested { hand, block, stake, fate, .. }) => {
-                let failure = match fate {
-                    harvest::Fate::Harvested { reward, .. } | harvest::Fate::Elsewhere { reward, .. } => {
+            Note::Harvested(Harvested { hand, block, stake, outcome, .. }) => {
+                let failure = match outcome {
+                    harvest::HarvestOutcome::Harvested { reward, .. }
+                    | harvest::HarvestOutcome::Elsewhere { reward, .. } => {
                         self.harvested += 1;
                         self.rewarded.base = self.rewarded.base.saturating_add(*reward);
                         None
                     }
-                    harvest::Fate::Already => None,
-                    harvest::Fate::Lost { reason, cause } => {
+                    harvest::HarvestOutcome::Already => None,
+                    harvest::HarvestOutcome::Lost { reason, cause } => {
                         self.lost += 1;
                         stake_lost(*stake, *reason, *cause)
                     }
-                    harvest::Fate::Failed { error, .. } => Some(error.clone()),
+                    harvest::HarvestOutcome::Failed { error, .. } => Some(error.clone()),
                 };
                 self.judge(format!("harvest of {} in block {block}", hand.who.address), failure);
             }
             // What else is in the way passes by itself.
             Note::Trouble(Step::Plant, e) if e.code() == Code::StrategyFailed => {
-                self.judge(Step::Plant.word().to_owned(), Some((*e).clone()));
+                self.judge(Step::Plant.as_str().to_owned(), Some((*e).clone()));
             }
             Note::Settled(operation, settled) => {
                 self.judge(format!("operation {}", operation.key), settled.as_ref().err().cloned());

@@ -167,7 +167,7 @@ pub struct SetOutput {
     pub risk: RiskView,
 }
 
-/// How the pool stands now.
+/// The pool as it is now.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct SwitchOutput {
     /// The pool.

@@ -49,7 +49,7 @@ pub struct PoolView {
     pub min_deposit: Option<Quantity>,
     /// Largest deposit; null = unlimited, unless it is among the unknown limits.
     pub max_deposit: Option<Quantity>,
-    /// Limits that the contract has by its profile and did not tell at the last sync: `max_deposit`.
+    /// Limits that the contract has by its profile and did not return at the last sync: `max_deposit`.
     pub unknown_limits: Vec<&'static str>,
     /// Seconds between a deposit and the first withdrawal; null where the contract knows no such thing.
     pub cooldown_sec: Option<u64>,

@@ -42,7 +42,7 @@ pub struct WithdrawalView {
     /// The transaction that moves the shares.
     #[schemars(with = "Option<forms::EvmHash>")]
     pub tx_hash: Option<String>,
-    /// Completed: true where the chain showed it, false where it stands on the operator's word.
+    /// Completed: true where the chain showed it, false where only the operator says so.
     pub verified: Option<bool>,
     /// Why it failed.
     pub error: Option<String>,
@@ -96,7 +96,7 @@ impl WithdrawalView {
     }
 }
 
-/// How the withdrawal stands now.
+/// The withdrawal as it is now.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct CompleteOutput {
     /// False where it stood like this before.
@@ -107,7 +107,7 @@ pub struct CompleteOutput {
     pub view: Option<ViewStamp>,
 }
 
-/// How the withdrawal stands now.
+/// The withdrawal as it is now.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct FailOutput {
     /// False where it had failed before.

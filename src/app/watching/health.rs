@@ -41,7 +41,7 @@ pub struct CheckView {
     /// Oldest age that is well.
     pub limit_sec: u64,
     /// What does the job.
-    pub mend: String,
+    pub fix: String,
 }
 
 impl CheckView {
@@ -55,7 +55,7 @@ impl CheckView {
             last: vital.last.map(clock::rfc3339),
             age_sec: *age_sec,
             limit_sec: vital.limit_sec,
-            mend: say(&vital.mend),
+            fix: say(&vital.fix),
         }
     }
 }

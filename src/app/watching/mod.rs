@@ -13,14 +13,14 @@ use std::path::PathBuf;
 use watch::metrics::Gauge;
 use watch::report::Counts;
 
-/// What was looked at.
+/// What was checked.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct DoctorOutput {
     /// `ok`, `warn` or `fail`: the worst of all.
     pub verdict: &'static str,
     /// How many are as they should be.
     pub ok: usize,
-    /// How many work, and should be mended.
+    /// How many work, but should be fixed.
     pub warn: usize,
     /// How many do not work.
     pub fail: usize,
@@ -28,25 +28,25 @@ pub struct DoctorOutput {
     pub checks: Vec<LineView>,
 }
 
-/// One thing that was looked at.
+/// One thing that was checked.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct LineView {
     /// `config`, `files`, `state`, `clock`, `evm`, `stellar`, `contracts`, `farmers` or `expiry`.
     pub area: &'static str,
-    /// What was looked at.
+    /// What was checked.
     pub subject: String,
     /// `ok`, `warn` or `fail`.
     pub status: &'static str,
     /// What was found.
     pub found: String,
-    /// What mends it.
-    pub mend: Option<String>,
+    /// What fixes it.
+    pub fix: Option<String>,
 }
 
 /// The metrics.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct MetricsOutput {
-    /// Sample by sample; those of one name need not stand together.
+    /// Sample by sample; those of one name may be apart.
     pub metrics: Vec<MetricView>,
     /// Prometheus' text format.
     #[serde(skip)]

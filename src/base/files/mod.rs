@@ -8,7 +8,7 @@ mod read;
 pub use draft::{Draft, rename_new, sweep};
 pub use read::{ROOM, open, read, read_file, read_open};
 
-use crate::{Code, Error, Result};
+use crate::{Code, Error, Result, clock};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -182,7 +182,10 @@ fn open_in_place(path: &Path) -> io::Result<File> {
         match OpenOptions::new().append(true).custom_flags(flags.bits().cast_signed()).open(path) {
             Err(e) if e.raw_os_error() == Some(Errno::NXIO.raw_os_error()) => {
                 if begun.elapsed() >= WRITE_PATIENCE {
-                    return Err(late(format!("nobody reads it; waited {}s", WRITE_PATIENCE.as_secs())));
+                    return Err(late(format!(
+                        "nobody reads it; waited {}",
+                        clock::span(WRITE_PATIENCE.as_secs())
+                    )));
                 }
                 std::thread::sleep(READER_POLL);
             }
@@ -221,7 +224,7 @@ impl Write for InPlace {
 fn wait(file: &File, event: PollFlags, patience: Duration, otherwise: &str) -> io::Result<()> {
     let time = Timespec { tv_sec: patience.as_secs().cast_signed(), tv_nsec: patience.subsec_nanos().into() };
     match poll(&mut [PollFd::new(file, event)], Some(&time)) {
-        Ok(0) => Err(late(format!("{otherwise}; waited {}s", patience.as_secs()))),
+        Ok(0) => Err(late(format!("{otherwise}; waited {}", clock::span(patience.as_secs())))),
         Ok(_) => Ok(()),
         // Not as an interruption, which would be tried again.
         Err(Errno::INTR) => Err(io::Error::other("interrupted by a signal")),

@@ -22,7 +22,7 @@
 use super::super::block::Job;
 use super::super::keccak::{CONSTANTS, Rows, Word, finish};
 use super::super::twin::{Base, Digests, Entry, scan_groups};
-use super::super::walk::{Report, Sieve, Walk, scan};
+use super::super::walk::{OnCandidate, Sieve, Walk, scan};
 use super::{Kernel, KernelRef};
 use std::arch::naked_asm;
 use std::arch::x86_64::{
@@ -166,7 +166,7 @@ pub(super) fn kernel() -> Option<KernelRef> {
 }
 
 #[target_feature(enable = "avx2,bmi1,bmi2")]
-fn scan_avx2(job: &Job, range: (u64, u64), floor: u32, report: &mut Report<'_>) {
+fn scan_avx2(job: &Job, range: (u64, u64), floor: u32, report: &mut OnCandidate<'_>) {
     scan_groups::<Pair>(
         job,
         range,

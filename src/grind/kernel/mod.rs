@@ -34,7 +34,7 @@ mod neon;
 mod portable;
 
 use super::block::{Job, lane_zeros};
-pub use super::walk::Report;
+pub use super::walk::OnCandidate;
 
 /// Hashes nonces, several at once.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ pub struct Kernel {
     /// Tries every nonce of a range, both ends included, once each and in any order, and calls the report with each that
     /// has at least so many leading zeros (and with the first lane of its digest, little endian). What the report answers
     /// is the floor from then on.
-    pub scan: fn(&Job, (u64, u64), u32, &mut Report<'_>),
+    pub scan: fn(&Job, (u64, u64), u32, &mut OnCandidate<'_>),
 }
 
 /// A kernel that this machine can run. A kernel is only to be had through [`available`] and [`by_name`], after the CPU was

@@ -1,7 +1,7 @@
 //! The kernel for every machine: one nonce at a time in plain Rust.
 
 use super::super::keccak::{Word, finish};
-use super::super::walk::{Sieve, scan};
+use super::super::walk::{OnCandidate, Sieve, scan};
 use super::Kernel;
 
 impl Word for u64 {
@@ -61,11 +61,6 @@ pub(super) static KERNEL: Kernel = Kernel {
 /// The same with `andn` and `rorx`, which spare a copy each.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "bmi1,bmi2")]
-fn scan_bmi(
-    job: &super::super::block::Job,
-    range: (u64, u64),
-    floor: u32,
-    report: &mut super::super::walk::Report<'_>,
-) {
+fn scan_bmi(job: &super::super::block::Job, range: (u64, u64), floor: u32, report: &mut OnCandidate<'_>) {
     scan::<u64>(job, range, &mut Sieve::new(range, floor, report), |walk| finish(walk.advance()), finish);
 }

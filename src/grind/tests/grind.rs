@@ -6,7 +6,7 @@ use poolctl_grind::job::{ParseError, parse_entropy, parse_farmer, parse_nonce};
 use poolctl_grind::jobs::{self, Answer};
 use poolctl_grind::kernel::{self, Kernel, KernelRef};
 use poolctl_grind::lines::Lines;
-use poolctl_grind::scheduler::{Event, Farmer, Report, raise};
+use poolctl_grind::scheduler::{Event, Farmer, SearchReport, raise};
 use poolctl_grind::search::{End, LimitError, Limits, Outcome, Settings, Solution, search};
 use poolctl_grind::{Job, block};
 use proptest::prelude::*;
@@ -312,7 +312,7 @@ fn deadline_and_stop_end_it_with_an_exact_range() {
     assert_eq!((outcome.best, outcome.hashes, outcome.searched), (None, 0, None));
 }
 
-fn raised(list: &[Farmer], threads: usize) -> Report {
+fn raised(list: &[Farmer], threads: usize) -> SearchReport {
     raise(list, None, &settings(fastest(), threads), &mut |_| {}).unwrap()
 }
 

@@ -44,7 +44,7 @@ pub enum Leave {
 
 impl Leave {
     /// Its stable word.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         self.into()
     }
 }

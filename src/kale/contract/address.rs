@@ -17,10 +17,10 @@ pub fn account(field: &str, text: &str) -> Result<String> {
         Ok(Strkey::MuxedAccountEd25519(_)) => {
             Err(refuse("is a muxed account; give the account itself, which begins with G"))
         }
-        _ if is_secret(text) => Err(refuse("is no account").hint(
+        _ if is_secret(text) => Err(refuse("is not an account").hint(
             "it looks like a secret key: whoever sees the list of processes has seen it; use another one",
         )),
-        _ => Err(refuse("is no account address: a character is missing or mistyped")),
+        _ => Err(refuse("is not an account address: a character is missing or mistyped")),
     }
 }
 

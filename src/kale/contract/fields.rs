@@ -1,6 +1,6 @@
 //! Taking contract values apart, strictly: each error names what was read and the field that is wrong.
 
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, counted};
 use stellar_xdr::{ScMap, ScVal};
 
 /// A contract value that cannot be what the contract stores.
@@ -93,7 +93,7 @@ impl<'a> Fields<'a> {
             ScVal::Bytes(bytes) => bytes
                 .as_slice()
                 .try_into()
-                .map_err(|_| self.wrong(name, "32 bytes", format!("{} bytes", bytes.len()))),
+                .map_err(|_| self.wrong(name, "32 bytes", counted(bytes.len(), "byte"))),
             other => Err(self.wrong(name, "32 bytes", kind(other))),
         }
     }

@@ -2,16 +2,16 @@
 
 pub mod enrol;
 pub mod poolers;
+pub mod reward_split;
 pub mod status;
-pub mod terms;
 
 use self::poolers::Pooler;
+use self::reward_split::{ONE_PPM, ratio};
 use self::status::Status;
-use self::terms::{ONE_PPM, ratio};
 use crate::alerts::{LOST, NOT_READY};
 use crate::contract::address::{account, shown};
 use crate::strategy::{Strategy, Term};
-use base::{Code, Error, Result, say};
+use base::{Code, Error, Result, counted, say};
 use rusqlite::{Connection, Row, params};
 use serde_json::{Map, Value, json};
 use state::alert::{self, Subject};
@@ -93,7 +93,7 @@ pub fn list(conn: &Connection, pooler: Option<&Pooler>, status: Option<Status>) 
     let sql = format!(
         "{FARMER} WHERE (?1 IS NULL OR f.pooler_id = ?1) AND (?2 IS NULL OR f.status = ?2) ORDER BY f.added_at, f.id"
     );
-    let of = params![pooler.map(|pooler| &pooler.id), status.map(Status::word)];
+    let of = params![pooler.map(|pooler| &pooler.id), status.map(Status::as_str)];
     rows::all(conn, &sql, of, read)
 }
 
@@ -173,7 +173,7 @@ pub fn add(tx: &Tx<'_>, address: &str, joining: &Joining) -> Result<(Farmer, boo
     }
     let pooler = joining.check(tx.conn())?;
     let id = Uuid::new_v4().to_string();
-    let (status, stake) = (Status::WalletCreated.word(), joining.stake_percentage_ppm);
+    let (status, stake) = (Status::WalletCreated.as_str(), joining.stake_percentage_ppm);
     tx.conn().execute(
         "INSERT INTO farmers (id, address, pooler_id, status, stake_percentage_ppm, payout_address, added_at, status_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)",
@@ -237,13 +237,13 @@ pub fn change(tx: &Tx<'_>, name: &str, change: &Change) -> Result<(Farmer, bool)
     }
     if let Some(status) = change.status.filter(|status| *status != before.status) {
         check_step(tx.conn(), &before, status)?;
-        note("status", before.status.word().into(), status.word().into());
+        note("status", before.status.as_str().into(), status.as_str().into());
         (after.status, after.status_at) = (status, tx.now());
     }
     if facts.is_empty() {
         return Ok((before, false));
     }
-    let (status, stake) = (after.status.word(), after.stake_percentage_ppm);
+    let (status, stake) = (after.status.as_str(), after.stake_percentage_ppm);
     tx.conn().execute(
         "UPDATE farmers SET pooler_id = ?2, status = ?3, stake_percentage_ppm = ?4, payout_address = ?5, status_at = ?6
          WHERE id = ?1",
@@ -283,8 +283,11 @@ fn check_step(conn: &Connection, farmer: &Farmer, next: Status) -> Result<()> {
     if stakes == 0 {
         return Ok(());
     }
-    let why =
-        format!("farmer {} has {stakes} plants that are neither harvested nor booked as lost", farmer.id);
+    let why = format!(
+        "farmer {} has {} neither harvested nor recorded as lost",
+        farmer.id,
+        counted(stakes, "plant")
+    );
     Err(Error::new(Code::Unsettled, why)
         .hint(say("it departs when they are back: ").run("harvest"))
         .detail("plants", stakes))

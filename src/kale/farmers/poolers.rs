@@ -1,6 +1,6 @@
 //! Poolers: who works for a group of farmers, on what terms, and for how many.
 
-use super::terms::{Terms, ratio};
+use super::reward_split::{RewardSplit, ratio};
 use crate::contract::address::shown;
 use base::{Code, Error, Result, say};
 use rusqlite::{Connection, Row, params};
@@ -18,12 +18,12 @@ pub struct Pooler {
     /// Most farmers that it takes.
     pub capacity: u32,
     /// How its farmers' rewards are shared out.
-    pub terms: Terms,
+    pub terms: RewardSplit,
     /// When it was added, seconds since 1970.
     pub added_at: i64,
     /// When it last worked.
     pub last_seen_at: Option<i64>,
-    /// Its farmers, those who have departed aside.
+    /// Its farmers, without those who have departed.
     pub farmers: u32,
 }
 
@@ -33,7 +33,7 @@ const POOLER: &str = "SELECT p.id, p.name, p.capacity, p.reward_split_ppm, p.pla
 
 fn read(row: &Row<'_>) -> Result<Pooler> {
     Ok(state::from_row!(row => Pooler { id, name, capacity, added_at, last_seen_at, farmers } and {
-        terms: Terms::new(row.get("reward_split_ppm")?, row.get("platform_fee_ppm")?)?,
+        terms: RewardSplit::new(row.get("reward_split_ppm")?, row.get("platform_fee_ppm")?)?,
     }))
 }
 
@@ -49,7 +49,7 @@ pub fn check_name(flag: &str, name: &str) -> Result<()> {
     if good {
         return Ok(());
     }
-    Err(Error::new(Code::InvalidValue, format!("{flag}: {} is no name", shown(name))).hint(
+    Err(Error::new(Code::InvalidValue, format!("{flag}: invalid name: {}", shown(name))).hint(
         "a name is 1 to 64 letters, digits, dots, dashes and underscores, and begins with a letter or digit",
     ))
 }
@@ -78,14 +78,14 @@ pub fn list(conn: &Connection) -> Result<Vec<Pooler>> {
 
 /// Adds a pooler; true where it is new. The same again changes nothing.
 /// `conflict` for one of that name on other terms.
-pub fn add(tx: &Tx<'_>, name: &str, capacity: u32, terms: Terms) -> Result<(Pooler, bool)> {
+pub fn add(tx: &Tx<'_>, name: &str, capacity: u32, terms: RewardSplit) -> Result<(Pooler, bool)> {
     check_name("NAME", name)?;
     match find(tx.conn(), name) {
         Ok(there) if there.capacity == capacity && there.terms == terms => return Ok((there, false)),
         Ok(there) => {
             let (split, fee) = (ratio(there.terms.reward_split_ppm()), ratio(there.terms.platform_fee_ppm()));
             let why = format!(
-                "pooler \"{name}\" is there already, with capacity {}, reward split {split} and platform fee {fee}",
+                "pooler \"{name}\" exists already, with capacity {}, reward split {split} and platform fee {fee}",
                 there.capacity
             );
             return Err(Error::new(Code::Conflict, why).hint(

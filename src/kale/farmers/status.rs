@@ -26,7 +26,7 @@ impl Status {
     pub const ALL: &[Self] = Self::VARIANTS;
 
     /// The word as it stands in the state.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         self.into()
     }
 
@@ -79,7 +79,7 @@ mod tests {
             for to in Status::ALL {
                 assert_eq!(from.may_become(*to), allowed.contains(&(*from, *to)), "{from} to {to}");
             }
-            assert_eq!(from.word().parse(), Ok(*from));
+            assert_eq!(from.as_str().parse(), Ok(*from));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Asking `strategy.command` about a block, and remembering what it said.
 
 use super::Farming;
-use super::question::{Asked, answer, question};
+use super::question::{TargetBlock, answer, question};
 use crate::chain::site::Site;
 use crate::chain::wallet::Look;
 use crate::farmers::status::Status;
@@ -21,7 +21,7 @@ pub async fn ask(
     site: &Site,
     (program, stop): (&Program, &Stop),
     all: Strategy,
-    asked: &Asked,
+    asked: &TargetBlock,
 ) -> Result<Answer> {
     let mut farmers: Vec<Farmer> = farmers::list(conn, None, None)?;
     farmers.retain(|farmer| farmer.status != Status::Departed);
@@ -48,7 +48,7 @@ pub async fn ask(
 impl Farming<'_, '_> {
     /// Asks `strategy.command` about this block, where there is one and it was not asked yet, at `now` in ledger time. Returns
     /// whether it was asked; why there is no answer is remembered too.
-    pub async fn consult(&mut self, asked: &Asked, now: u64) -> Result<bool> {
+    pub async fn consult(&mut self, asked: &TargetBlock, now: u64) -> Result<bool> {
         self.forget(now);
         let Some(program) = &self.settings.command else { return Ok(false) };
         if self.heard_of(asked.index).is_some() {

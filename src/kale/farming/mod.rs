@@ -8,7 +8,7 @@ pub mod submitter;
 
 pub use ask::{Strategies, ask};
 pub use payers::{farmer, judge, note};
-pub use question::Asked;
+pub use question::TargetBlock;
 pub use submitter::Wait;
 
 use crate::chain::Who;
@@ -20,7 +20,7 @@ use crate::strategy::Heard;
 use base::{Error, Result};
 use state::{Tx, Work};
 use stellar::Signers;
-use stellar::submit::Terms;
+use stellar::submit::SubmitOptions;
 use stellar::xdr::AccountId;
 
 /// The keys of farmers and sponsor. They are unlocked on first use: what needs none never asks for a passphrase.
@@ -44,7 +44,7 @@ pub struct Farming<'f, 'w> {
     /// The farm's settings.
     pub settings: Settings,
     /// The terms of transactions; who pays is for the keys to say.
-    pub terms: Terms,
+    pub submit_options: SubmitOptions,
     /// The keys.
     pub keys: &'f dyn Keyring,
     /// What `strategy.command` said last in this run.

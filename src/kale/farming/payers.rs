@@ -20,7 +20,7 @@ impl Farming<'_, '_> {
     /// What is recorded of fees and stakes.
     pub fn books(&self) -> Result<Books> {
         let state = &*self.work.state;
-        Books::read(state.conn(), &self.settings, &self.terms, state.run().clock.now())
+        Books::read(state.conn(), &self.settings, &self.submit_options, state.run().clock.now())
     }
 }
 

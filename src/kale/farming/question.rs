@@ -3,7 +3,7 @@
 use crate::contract::address::shown;
 use crate::contract::{BLOCK_SECONDS, Block, DECIMALS, base};
 use crate::farmers::Farmer;
-use crate::farmers::terms::ratio;
+use crate::farmers::reward_split::ratio;
 use crate::record::rows::Last;
 use crate::strategy::{Answer, LONGEST_MIN_WORK, MOST_TARGET, Strategy};
 use base::amount::{Base, Quantity, parse_units};
@@ -18,7 +18,7 @@ const VERSION: u32 = 1;
 
 /// The block that is asked about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
+pub struct TargetBlock {
     /// Its number.
     pub index: u32,
     /// Its entry, or what the first plant would make it.
@@ -39,7 +39,7 @@ fn time(second: u64) -> String {
 pub type Known<'a> = (&'a Farmer, Strategy, Option<Base>, Option<Last>);
 
 /// The question as it is written to the command.
-pub fn question(network: &str, asked: &Asked, farmers: &[Known<'_>]) -> serde_json::Result<Vec<u8>> {
+pub fn question(network: &str, asked: &TargetBlock, farmers: &[Known<'_>]) -> serde_json::Result<Vec<u8>> {
     let block = &asked.entry;
     let stake = |stroops: i128| kale(base(stroops).unwrap_or_default());
     let last = |last: &Last| {
@@ -51,7 +51,7 @@ pub fn question(network: &str, asked: &Asked, farmers: &[Known<'_>]) -> serde_js
             "id": farmer.id,
             "address": farmer.address,
             "pooler": farmer.pooler,
-            "status": farmer.status.word(),
+            "status": farmer.status.as_str(),
             "balance": balance.map(kale),
             "stake_percentage": ratio(farmer.stake_percentage_ppm),
             "target_zeros": strategy.enough(block),

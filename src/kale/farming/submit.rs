@@ -8,7 +8,7 @@ use outbox::{Desk, GivenUp, Operation, Outlook, Pace};
 use state::ValuePermit;
 use std::collections::BTreeSet;
 use std::time::Duration;
-use stellar::submit::{self, Intent, Rehearsal, Settled, Stellar, StellarNetwork, Submitted, Terms};
+use stellar::submit::{self, Intent, Rehearsal, Settled, Stellar, StellarNetwork, SubmitOptions, Submitted};
 use stellar::xdr::AccountId;
 
 impl Farming<'_, '_> {
@@ -23,8 +23,8 @@ impl Farming<'_, '_> {
         payer: Option<AccountId>,
         own: BTreeSet<AccountId>,
     ) -> Desk<'d, StellarNetwork> {
-        let pace = Pace { parallel: self.settings.parallel, ..self.terms.pace };
-        let terms = Terms { payer, own, pace, ..self.terms.clone() };
+        let pace = Pace { parallel: self.settings.parallel, ..self.submit_options.pace };
+        let terms = SubmitOptions { payer, own, pace, ..self.submit_options.clone() };
         let network = StellarNetwork::new(&self.site.client, terms);
         Desk { network, state: &mut *self.work.state, permit: self.work.permit, stop, pace }
     }
@@ -114,6 +114,6 @@ impl Farming<'_, '_> {
         if intents.is_empty() {
             return Ok(Vec::new());
         }
-        submit::rehearse(&self.site.client, &self.terms, intents).await
+        submit::rehearse(&self.site.client, &self.submit_options, intents).await
     }
 }

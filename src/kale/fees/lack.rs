@@ -1,4 +1,4 @@
-//! What a farmer lacks before it can plant, and how to mend it. Pure; amounts in stroops.
+//! What a farmer lacks before it can plant, and how to fix it. Pure; amounts in stroops.
 
 use crate::chain::wallet::{BASE_RESERVE, Leave, Trust, Wallet};
 use crate::contract::DECIMALS;
@@ -96,7 +96,7 @@ impl Lack {
     }
 
     /// What the operator does about it.
-    pub fn mend(self, address: &str) -> Remedy {
+    pub fn fix(self, address: &str) -> Remedy {
         match self {
             Self::Account { needed } => say(format!(
                 "send at least {} XLM, and the fees to come, to {address}, or let the fee sponsor make it: ",
@@ -137,7 +137,7 @@ impl Lack {
 
     /// As the error of one farmer.
     pub fn error(self, address: &str) -> Error {
-        Error::new(Code::NotReady, format!("farmer {address} {}", self.words())).hint(self.mend(address))
+        Error::new(Code::NotReady, format!("farmer {address} {}", self.words())).hint(self.fix(address))
     }
 }
 
@@ -182,13 +182,13 @@ mod tests {
     const MIN: i64 = 10_000_000;
 
     #[test]
-    fn the_words_name_the_sum_that_mends_it() {
-        let mends = |lack: Lack| lack.mend("G").to_string();
-        assert!(mends(Lack::Account { needed: 25_000_000 }).starts_with("send at least 2.5 XLM, "));
-        assert!(mends(Lack::Lumens { spare: 2_000_000, least: MIN }).starts_with("send at least 0.8 XLM, "));
+    fn the_words_name_the_sum_that_fixes_it() {
+        let fixes = |lack: Lack| lack.fix("G").to_string();
+        assert!(fixes(Lack::Account { needed: 25_000_000 }).starts_with("send at least 2.5 XLM, "));
+        assert!(fixes(Lack::Lumens { spare: 2_000_000, least: MIN }).starts_with("send at least 0.8 XLM, "));
         let room = |is_highest| Lack::Room { room: Base::from(2_u64), due: Base::from(5_u64), is_highest };
-        assert_eq!(mends(room(false)), "raise its limit with: farmer trust G");
-        assert!(mends(room(true)).starts_with("send at least 0.0000003 KALE away from G, "));
-        assert_eq!(mends(Lack::Lumens { spare: -1, least: 0 }), "send at least 0.0000001 XLM to G");
+        assert_eq!(fixes(room(false)), "raise its limit with: farmer trust G");
+        assert!(fixes(room(true)).starts_with("send at least 0.0000003 KALE away from G, "));
+        assert_eq!(fixes(Lack::Lumens { spare: -1, least: 0 }), "send at least 0.0000001 XLM to G");
     }
 }

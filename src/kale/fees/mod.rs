@@ -85,7 +85,7 @@ pub enum Payer {
 
 impl Payer {
     /// Its stable word.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         self.into()
     }
 }

@@ -14,7 +14,7 @@ use base::{Error, Result};
 use outbox::Chain as _;
 use rusqlite::Connection;
 use std::collections::BTreeMap;
-use stellar::submit::{Stellar, Terms};
+use stellar::submit::{Stellar, SubmitOptions};
 use stellar::xdr::AccountId;
 use stellar::{View, account};
 
@@ -67,7 +67,7 @@ impl Spares {
 
 impl Books {
     /// Reads them, as of `now`, seconds since 1970.
-    pub fn read(conn: &Connection, settings: &Settings, terms: &Terms, now: i64) -> Result<Self> {
+    pub fn read(conn: &Connection, settings: &Settings, terms: &SubmitOptions, now: i64) -> Result<Self> {
         let offered = |kind| -> Result<i64> {
             let age = |at: i64| now.saturating_sub(at).max(0).unsigned_abs();
             let offers = outbox::offers(conn, Stellar::NAME, kind, LAST)?;
@@ -187,7 +187,7 @@ impl Books {
         let verdict = |(own, rest): (Vec<Lack>, Vec<Lack>)| {
             if left.is_none() {
                 let payer = own.is_empty().then_some(Payer::Itself);
-                return Verdict { lacks: own, payer };
+                return Readiness { lacks: own, payer };
             }
             let payer = if rest.is_empty() { payers.next().flatten() } else { None };
             let short = own.first().filter(|_| rest.is_empty() && payer.is_none());
@@ -200,7 +200,7 @@ impl Books {
                 Payer::Sponsor if !is_sponsored => Payer::Submitters,
                 payer => payer,
             });
-            Verdict { lacks: rest.into_iter().chain(short).collect(), payer }
+            Readiness { lacks: rest.into_iter().chain(short).collect(), payer }
         };
         Judged {
             farmers: each.into_iter().map(verdict).collect(),
@@ -216,7 +216,7 @@ fn whole_block(index: u32) -> Base {
 
 /// What a farmer lacks, and who pays its fees.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verdict {
+pub struct Readiness {
     /// Nothing = a stake may go out.
     pub lacks: Vec<Lack>,
     /// `None` = nobody can.
@@ -227,7 +227,7 @@ pub struct Verdict {
 #[derive(Debug, Clone)]
 pub struct Judged {
     /// By farmer, in the order in which they were given.
-    pub farmers: Vec<Verdict>,
+    pub farmers: Vec<Readiness>,
     /// The sponsor, where there is one.
     pub sponsor: Option<Sponsor>,
     /// The submitters.

@@ -26,7 +26,7 @@ pub enum Role {
 
 impl Role {
     /// In words.
-    pub fn words(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         self.into()
     }
 }
@@ -77,7 +77,7 @@ impl Sponsor {
     }
 
     /// What the operator does about it.
-    pub fn mend(&self) -> String {
+    pub fn fix(&self) -> String {
         let missing = match self.spare {
             None => self.need.saturating_add(2 * BASE_RESERVE),
             Some(spare) => self.need.saturating_sub(spare),
@@ -91,7 +91,7 @@ impl Sponsor {
 
     /// What is wrong with it, as an error.
     pub fn error(&self) -> Option<Error> {
-        Some(Error::new(Code::NotReady, self.why()?).hint(self.mend()))
+        Some(Error::new(Code::NotReady, self.why()?).hint(self.fix()))
     }
 
     /// Opens or closes its alert.
@@ -104,7 +104,7 @@ impl Sponsor {
         let Self { role, account, .. } = self;
         let kind = match role {
             Role::Sponsor => SPONSOR_LOW,
-            Role::Submitter => Reason::SubmitterLow.word(),
+            Role::Submitter => Reason::SubmitterLow.as_str(),
         };
         client.warn(format!(
             "{kind}: the {role} {account} cannot pay for everybody; farmers with lumens of their own pay for themselves"
@@ -141,7 +141,7 @@ mod tests {
             assert_eq!(why.is_some(), want.is_some(), "{why:?}");
             assert!(want.is_none_or(|want| why.as_ref().is_some_and(|why| why.contains(want))), "{why:?}");
         }
-        assert_eq!(sponsor(Some(100), None).mend(), format!("send at least 0.99999 XLM to {SPONSOR}"));
-        assert_eq!(sponsor(None, None).mend(), format!("send at least 2 XLM to {SPONSOR}"));
+        assert_eq!(sponsor(Some(100), None).fix(), format!("send at least 0.99999 XLM to {SPONSOR}"));
+        assert_eq!(sponsor(None, None).fix(), format!("send at least 2 XLM to {SPONSOR}"));
     }
 }

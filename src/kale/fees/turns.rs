@@ -3,6 +3,8 @@
 //! The network keeps one pending transaction of an account, and a contract call fills one: a submitter gets out one call a
 //! ledger.
 
+use base::counted;
+
 /// Seconds of a ledger, about.
 pub const LEDGER: u64 = 5;
 /// Calls that a submitter sends one after the other before the farm is looked at again.
@@ -51,10 +53,10 @@ pub fn short_of(farmers: usize, submitters: usize) -> Option<String> {
     let wanted = farmers.div_ceil(FARMERS);
     (submitters > 0 && wanted > submitters).then(|| {
         format!(
-            "{submitters} {} out the work and harvest of {} farmers in a block, and there are {farmers}: the \
+            "{} can send the work and harvest of {} in a block, and there are {farmers}: the \
              other farmers' own accounts send theirs; {wanted} submitters would do",
-            if submitters == 1 { "submitter gets" } else { "submitters get" },
-            submitters * FARMERS
+            counted(submitters, "submitter"),
+            counted(submitters * FARMERS, "farmer")
         )
     })
 }

@@ -1,4 +1,4 @@
-//! What farmers lack before they can plant, how to mend it, and how far what they have brings them in their life.
+//! What farmers lack before they can plant, how to fix it, and how far what they have brings them in their life.
 
 pub mod trust;
 
@@ -7,15 +7,15 @@ use crate::chain::wallet::{Look, Wallet};
 use crate::farmers::status::Status;
 use crate::farmers::{self, Change};
 use crate::farming::{self, Farming};
-use crate::fees::purse::{Judged, Verdict};
+use crate::fees::purse::{Judged, Readiness};
 use crate::fees::sponsor::Sponsor;
 use crate::fees::{Lack, Payer};
-use crate::record::rows::Hand;
+use crate::record::rows::FarmerRow;
 use base::Result;
 use stellar::xdr::AccountId;
 
 /// The steps that a farmer takes which lacks these. There is none back: one that plants and falls short goes on as soon as
-/// it is mended. One that leaves, or has left, stays as it is. What the sponsor lacks is not the farmer's.
+/// it is fixed. One that leaves, or has left, stays as it is. What the sponsor lacks is not the farmer's.
 fn steps(status: Status, lacks: &[Lack]) -> &'static [Status] {
     let is_funded = !lacks.iter().any(|lack| matches!(lack, Lack::Account { .. } | Lack::Lumens { .. }));
     let is_ready = lacks.iter().all(|lack| matches!(lack, Lack::Sponsor { .. } | Lack::Submitters { .. }));
@@ -59,7 +59,7 @@ pub struct Check {
 
 /// Reads accounts and trustlines, moves on the status of the farmers that have what it takes, and opens and closes the
 /// alerts on the sponsor and on active farmers that lack something.
-pub async fn check(farming: &mut Farming<'_, '_>, hands: &[Hand]) -> Result<Check> {
+pub async fn check(farming: &mut Farming<'_, '_>, hands: &[FarmerRow]) -> Result<Check> {
     let accounts: Vec<&AccountId> = hands.iter().map(|hand| &hand.who.account).collect();
     let look = Look::read(farming.site, &accounts).await?;
     let wallets = look.wallets.iter().map(Option::as_ref);
@@ -70,7 +70,7 @@ pub async fn check(farming: &mut Farming<'_, '_>, hands: &[Hand]) -> Result<Chec
             sponsor.alert(tx)?;
         }
         let mut farmers = Vec::with_capacity(hands.len());
-        for ((hand, wallet), Verdict { lacks, payer }) in hands.iter().zip(&look.wallets).zip(verdicts) {
+        for ((hand, wallet), Readiness { lacks, payer }) in hands.iter().zip(&look.wallets).zip(verdicts) {
             // As it is now: another run may have let it leave while this one waited for the lock.
             let before = farmers::find(tx.conn(), &hand.who.id)?.status;
             let mut status = before;

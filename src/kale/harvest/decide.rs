@@ -10,7 +10,7 @@ use crate::farming::Farming;
 use crate::record::loss;
 use crate::record::plan::harvest_key;
 use crate::record::reason::Reason;
-use crate::record::rows::{self, Hand, OpenPail};
+use crate::record::rows::{self, FarmerRow, OpenPail};
 use base::amount::Base;
 use base::{Code, Error, Result, say};
 use outbox::OperationState;
@@ -31,7 +31,7 @@ pub struct Released {
 
 impl Released {
     /// The pail as it is held. `invalid_value` where no stake is open there, or it is not held.
-    pub fn of(conn: &Connection, hand: &Hand, block: u32) -> Result<Self> {
+    pub fn of(conn: &Connection, hand: &FarmerRow, block: u32) -> Result<Self> {
         let OpenPail { stake, held, .. } = open(conn, hand, block)?;
         let held = held.ok_or_else(|| {
             let address = &hand.who.address;
@@ -44,7 +44,7 @@ impl Released {
 
 /// Releases a held pail: the next harvest looks at the chain afresh. Where a harvest of ours took effect there, what it
 /// minted by the chain's events is booked then.
-pub fn release(tx: &Tx<'_>, network: &str, hand: &Hand, block: u32) -> Result<Released> {
+pub fn release(tx: &Tx<'_>, network: &str, hand: &FarmerRow, block: u32) -> Result<Released> {
     let released = Released::of(tx.conn(), hand, block)?;
     let farmer = hand.who.id.as_str();
     rows::release_pail(tx, farmer, block)?;
@@ -78,7 +78,7 @@ pub struct WrittenOff {
 /// while its harvest is under way.
 pub async fn write_off(
     farming: &mut Farming<'_, '_>,
-    hand: &Hand,
+    hand: &FarmerRow,
     block: u32,
     permit: Option<ValuePermit<'_>>,
 ) -> Result<WrittenOff> {
@@ -108,7 +108,7 @@ pub async fn write_off(
 }
 
 /// The pail as it is recorded, the farm, and what the chain tells of its payment, which must not be that it was paid.
-async fn missing(farming: &Farming<'_, '_>, hand: &Hand, block: u32) -> Result<(Due, View, Search)> {
+async fn missing(farming: &Farming<'_, '_>, hand: &FarmerRow, block: u32) -> Result<(Due, View, Search)> {
     let (conn, site) = (farming.work.state.conn(), farming.site);
     let pails = [open(conn, hand, block)?];
     let address = &hand.who.address;
@@ -141,14 +141,14 @@ async fn missing(farming: &Farming<'_, '_>, hand: &Hand, block: u32) -> Result<(
     let mut found = sight::search(farming, asset, std::slice::from_ref(&due)).await?;
     match found.pop() {
         Some(Search::Found(paid)) => {
-            Err(conflict(&format!("was paid in ledger {}, by {}", paid.ledger, paid.tx), "book it: "))
+            Err(conflict(&format!("was paid in ledger {}, by {}", paid.ledger, paid.tx), "record it: "))
         }
         Some(search) => Ok((due, view, search)),
         None => Err(Error::new(Code::Bug, "a pail was searched for and nothing came of it")),
     }
 }
 
-fn open(conn: &Connection, hand: &Hand, block: u32) -> Result<OpenPail> {
+fn open(conn: &Connection, hand: &FarmerRow, block: u32) -> Result<OpenPail> {
     rows::pail(conn, &hand.who.id, block)?.ok_or_else(|| {
         let why = format!("no stake of {} is open in block {block}", hand.who.address);
         let events = say("what became of it: ").run("events").with("kind").of("harvest.harvested");

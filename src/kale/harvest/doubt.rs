@@ -1,7 +1,7 @@
 //! A loss is the last thing to believe. What must agree before a stake is booked as lost: our own records, the pail's life
 //! time, a look some ledgers later, and another endpoint where there is one. The rule is pure.
 
-use super::due::{Due, Fate, Harvested, Suspect};
+use super::due::{Due, HarvestOutcome, Harvested, Suspect};
 use super::sight;
 use crate::chain::view::View;
 use crate::contract::LIFE;
@@ -57,7 +57,6 @@ impl Evidence {
 
 impl Doubt {
     fn error(self, due: &Due) -> Error {
-        let (block, who) = (due.pail.block, &due.hand.who.address);
         let later = "it is asked for again at every harvest; another endpoint may show it (stellar.rpc_urls)";
         let (code, why, hint) = match self {
             Self::Worked => {
@@ -72,10 +71,10 @@ impl Doubt {
                 let is_there = due.chain.is_some();
                 let what = if is_there { "was never worked" } else { "is gone, and nobody was paid for it" };
                 let why = format!("{what}; a second look from ledger {from} on decides");
-                (Code::StakeLost, why, "the next harvest looks again, and books the loss where it is one")
+                (Code::StakeLost, why, "the next harvest looks again, and records the loss if it is one")
             }
         };
-        Error::new(code, format!("block {block}: the pail of {who} {why}")).hint(hint)
+        Error::new(code, format!("the pail {why}")).hint(hint)
     }
 }
 
@@ -94,7 +93,7 @@ pub(super) async fn settle(
         match (second, doubt) {
             (Ok(false), _) => otherwise.push(suspect.0),
             (_, Some(error)) | (Err(error), None) => {
-                ends.push(suspect.0.end(Fate::Failed { reason: Reason::Missing, error }));
+                ends.push(suspect.0.end(HarvestOutcome::Failed { reason: Reason::Missing, error }));
             }
             (Ok(true), None) => lost.push(suspect),
         }
@@ -104,7 +103,7 @@ pub(super) async fn settle(
         let booked = farming.write(|tx| {
             let book = |(due, reason, cause): Suspect| {
                 loss::book(tx, network, &due.hand, &due.pail, reason, cause)?;
-                Ok(due.end(Fate::Lost { reason, cause }))
+                Ok(due.end(HarvestOutcome::Lost { reason, cause }))
             };
             lost.into_iter().map(book).collect::<Result<Vec<_>>>()
         })?;

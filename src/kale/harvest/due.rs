@@ -4,7 +4,7 @@ use crate::chain::site::Site;
 use crate::chain::view::{Living, living};
 use crate::contract::{Block, Entry, Pail, base, decode_block, decode_pail, forecast};
 use crate::record::reason::Reason;
-use crate::record::rows::{Hand, OpenPail};
+use crate::record::rows::{FarmerRow, OpenPail};
 use base::amount::Base;
 use base::{Code, Error, Result, say};
 use outbox::OperationState;
@@ -13,7 +13,7 @@ use stellar::xdr::LedgerKey;
 
 /// How a pail ended, or why it did not.
 #[derive(Debug, Clone)]
-pub enum Fate {
+pub enum HarvestOutcome {
     /// Harvested by this run.
     Harvested {
         /// Hash of the transaction.
@@ -58,7 +58,7 @@ pub enum Fate {
 #[derive(Debug, Clone)]
 pub struct Harvested {
     /// The farmer.
-    pub hand: Hand,
+    pub hand: FarmerRow,
     /// The block.
     pub block: u32,
     /// Stroops of KALE at stake.
@@ -66,13 +66,13 @@ pub struct Harvested {
     /// What the formula said the reward would be.
     pub forecast: Option<Base>,
     /// How it ended.
-    pub fate: Fate,
+    pub outcome: HarvestOutcome,
 }
 
 /// A pail as it is due.
 #[derive(Debug, Clone)]
 pub(super) struct Due {
-    pub hand: Hand,
+    pub hand: FarmerRow,
     pub pail: OpenPail,
     pub chain: Option<Living<Pail>>,
     pub block: Option<Block>,
@@ -84,9 +84,9 @@ impl Due {
         blocks.is_some_and(|blocks| blocks.iter().any(|(block, _)| *block == self.pail.block))
     }
 
-    pub(super) fn end(self, fate: Fate) -> Harvested {
+    pub(super) fn end(self, outcome: HarvestOutcome) -> Harvested {
         let OpenPail { block, stake, forecast, .. } = self.pail;
-        Harvested { hand: self.hand, block, stake, forecast, fate }
+        Harvested { hand: self.hand, block, stake, forecast, outcome }
     }
 
     /// What a harvest would have paid, by the block's own figures and the recorded work.
@@ -106,7 +106,7 @@ pub(super) async fn look(
     site: &Site,
     chain: &stellar::View,
     open: &[OpenPail],
-    by_id: &HashMap<&str, &Hand>,
+    by_id: &HashMap<&str, &FarmerRow>,
 ) -> Result<Vec<Due>> {
     let missing = |pail: &OpenPail| {
         Error::corrupt(format!("an open pail belongs to farmer {}, who is missing", pail.farmer))
@@ -119,7 +119,7 @@ pub(super) async fn look(
         wanted.push((pail, hand, [pail_key, Entry::Block(pail.block).key(farm)?]));
     }
     let entries = chain.entries(wanted.iter().flat_map(|(.., keys)| keys.clone())).await?;
-    let due = |(pail, hand, [pail_key, block_key]): (&OpenPail, &Hand, [LedgerKey; 2])| {
+    let due = |(pail, hand, [pail_key, block_key]): (&OpenPail, &FarmerRow, [LedgerKey; 2])| {
         let address = hand.who.contract_address();
         let chain = living(&entries, &pail_key, |data| decode_pail(farm, &address, pail.block, data))?;
         let block = living(&entries, &block_key, |data| decode_block(farm, pail.block, data))?;

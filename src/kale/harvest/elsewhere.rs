@@ -138,7 +138,7 @@ pub(crate) async fn mints(view: &View, asset: &ContractId, who: &Who, start: u32
             return odd(format!("{pages} pages, {empty} without an event, and no end at {}", page.cursor));
         }
         let Some(reached) = place(&page.cursor) else {
-            return odd(format!("\"{}\" is no cursor", bounded(&page.cursor)));
+            return odd(format!("invalid cursor: \"{}\"", bounded(&page.cursor)));
         };
         let full = page.events.len() >= usize::try_from(PAGE).unwrap_or(usize::MAX);
         found.extend(page.events);

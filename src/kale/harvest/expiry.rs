@@ -4,8 +4,8 @@ use crate::alerts::EXPIRING;
 use crate::contract::{Entry, LIFE};
 use crate::farming::Farming;
 use crate::record::plan::{self, ExtendPlan, kind};
-use crate::record::rows::{self, Hand};
-use base::Result;
+use crate::record::rows::{self, FarmerRow};
+use base::{Result, counted};
 use state::alert::{self, Subject};
 use state::{Tx, ValuePermit};
 use std::collections::BTreeMap;
@@ -27,7 +27,7 @@ pub fn alert(tx: &Tx<'_>, ledger: u32, alarm: u32) -> Result<()> {
 pub fn words(pails: &[(u32, u32)], ledger: u32) -> String {
     let each: Vec<String> = pails
         .iter()
-        .map(|(block, until)| format!("block {block} in {} ledgers", until.saturating_sub(ledger)))
+        .map(|(block, until)| format!("block {block} in {}", counted(until.saturating_sub(ledger), "ledger")))
         .collect();
     format!("pails expire, stake and reward with them: {}", each.join(", "))
 }
@@ -36,7 +36,7 @@ pub fn words(pails: &[(u32, u32)], ledger: u32) -> String {
 #[derive(Debug, Clone)]
 pub struct Extended {
     /// Whose pails.
-    pub hand: Hand,
+    pub hand: FarmerRow,
     /// In which blocks.
     pub blocks: Vec<u32>,
     /// Last ledger of their entries.
@@ -50,14 +50,14 @@ pub struct Extended {
 /// A farmer's own failure is in its line.
 pub async fn extend(
     farming: &mut Farming<'_, '_>,
-    hands: &[Hand],
+    hands: &[FarmerRow],
     near: &BTreeMap<String, Vec<(u32, u32)>>,
     ledger: u32,
     permit: ValuePermit<'_>,
 ) -> Result<Vec<Extended>> {
     let (farm, network) = (&farming.site.farm, farming.site.network());
     let live_until = ledger.saturating_add(LIFE);
-    let mut wanted: Vec<(Hand, Vec<u32>, Intent)> = Vec::new();
+    let mut wanted: Vec<(FarmerRow, Vec<u32>, Intent)> = Vec::new();
     for (farmer, pails) in near {
         let Some(hand) = hands.iter().find(|hand| hand.who.id == *farmer) else { continue };
         let who = &hand.who;

@@ -10,7 +10,7 @@ use crate::farming::Farming;
 use crate::record::loss;
 use crate::record::plan::{self, HarvestPlan, harvest_key, kind};
 use crate::record::reason::Reason;
-use crate::record::rows::{self, Hand, OpenPail};
+use crate::record::rows::{self, FarmerRow, OpenPail};
 use base::amount::Base;
 use base::{Code, Error, Result, say};
 use rusqlite::Connection;
@@ -24,7 +24,7 @@ pub const LIVING_BLOCKS: u32 = 288;
 #[derive(Debug, Clone)]
 pub struct Unworked<'a> {
     /// The farmer.
-    pub hand: &'a Hand,
+    pub hand: &'a FarmerRow,
     /// The block.
     pub block: u32,
     /// Stroops of KALE at stake.
@@ -37,7 +37,7 @@ pub struct Unworked<'a> {
 
 /// What is to be harvested.
 #[derive(Debug, Default)]
-pub struct Prepared {
+pub struct PreparedHarvest {
     /// The farm as it was looked at; `None` where no pail is open.
     pub view: Option<View>,
     pub(super) wanted: Vec<(Due, Intent)>,
@@ -51,9 +51,9 @@ pub struct Prepared {
     pub(super) back: Vec<Due>,
 }
 
-impl Prepared {
+impl PreparedHarvest {
     /// Harvests to be sent: address, block, stake, forecast.
-    pub fn wanted(&self) -> impl Iterator<Item = (&Hand, u32, Base, Option<Base>)> {
+    pub fn wanted(&self) -> impl Iterator<Item = (&FarmerRow, u32, Base, Option<Base>)> {
         self.wanted.iter().map(|(due, _)| (&due.hand, due.pail.block, due.pail.stake, due.pail.forecast))
     }
 
@@ -82,7 +82,7 @@ impl Prepared {
     }
 
     /// Pails that are no longer there.
-    pub fn gone(&self) -> impl Iterator<Item = (&Hand, u32, Base)> {
+    pub fn gone(&self) -> impl Iterator<Item = (&FarmerRow, u32, Base)> {
         self.gone.iter().map(|due| (&due.hand, due.pail.block, due.pail.stake))
     }
 
@@ -97,7 +97,7 @@ impl Prepared {
 }
 
 /// Looks at every open pail; `hands` are all farmers, whatever their status.
-pub async fn prepare(farming: &Farming<'_, '_>, hands: &[Hand]) -> Result<Prepared> {
+pub async fn prepare(farming: &Farming<'_, '_>, hands: &[FarmerRow]) -> Result<PreparedHarvest> {
     let conn = farming.work.state.conn();
     let open = rows::pails_before(conn, u32::MAX)?;
     let lost = lost_lately(conn)?;
@@ -127,16 +127,16 @@ fn lost_lately(conn: &Connection) -> Result<Vec<OpenPail>> {
 /// As [`prepare`], of these pails alone; `lost` are looked at for whether they are there after all.
 pub(super) async fn prepare_for(
     farming: &Farming<'_, '_>,
-    hands: &[Hand],
+    hands: &[FarmerRow],
     open: &[OpenPail],
     lost: &[OpenPail],
-) -> Result<Prepared> {
-    let mut prepared = Prepared::default();
+) -> Result<PreparedHarvest> {
+    let mut prepared = PreparedHarvest::default();
     if open.is_empty() && lost.is_empty() {
         return Ok(prepared);
     }
     let conn = farming.work.state.conn();
-    let by_id: HashMap<&str, &Hand> = hands.iter().map(|hand| (hand.who.id.as_str(), hand)).collect();
+    let by_id: HashMap<&str, &FarmerRow> = hands.iter().map(|hand| (hand.who.id.as_str(), hand)).collect();
     let ask = Ask { guess: rows::last_block(conn)?, ..Ask::default() };
     let all: Vec<OpenPail> = open.iter().chain(lost).cloned().collect();
     let site = farming.site;
@@ -171,7 +171,7 @@ pub(super) async fn prepare_for(
 fn found_again(mut due: Due) -> Option<Due> {
     let Living { entry, live_until } = due.chain.as_ref()?;
     let reason = due.pail.held.take();
-    if !entry.worked() && reason.as_deref() == Some(Reason::NotWorked.word()) {
+    if !entry.worked() && reason.as_deref() == Some(Reason::NotWorked.as_str()) {
         return None;
     }
     due.pail.planted_ledger = entry.sequence;
@@ -182,7 +182,7 @@ fn found_again(mut due: Due) -> Option<Due> {
     Some(due)
 }
 
-impl Prepared {
+impl PreparedHarvest {
     fn sort(&mut self, farming: &Farming<'_, '_>, mut due: Due, asset: &str) -> Result<()> {
         let conn = farming.work.state.conn();
         let key = harvest_key(farming.site.network(), &due.hand.who.address, due.pail.block);
@@ -202,10 +202,8 @@ impl Prepared {
             return Ok(());
         };
         if base(pail.stake)? != due.pail.stake {
-            let why = format!(
-                "block {}: the pail of {} shows a stake of {} stroops, {} were recorded",
-                due.pail.block, due.hand.who.address, pail.stake, due.pail.stake
-            );
+            let why =
+                format!("the pail shows a stake of {} stroops, {} were recorded", pail.stake, due.pail.stake);
             let error = Error::new(Code::Drift, why)
                 .hint(say("nothing was sent; compare: ").run("events").with("kind").of("plant.planted"));
             self.refused.push((due, Reason::StakeDisagrees, error));

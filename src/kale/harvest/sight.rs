@@ -1,12 +1,12 @@
 //! Pails that are gone: what the endpoint's history tells of them, and the alert where it is too short to tell.
 
-use super::due::{Due, Fate, Harvested, Suspect, look};
+use super::due::{Due, HarvestOutcome, Harvested, Suspect, look};
 use super::elsewhere::{self, Gone, Search};
 use crate::alerts::{MISSING, OUT_OF_SIGHT};
 use crate::farming::Farming;
 use crate::record::plan::harvest_key;
 use crate::record::reason::Reason;
-use crate::record::rows::{self, Hand, OpenPail};
+use crate::record::rows::{self, FarmerRow, OpenPail};
 use base::amount::Base;
 use base::{Code, Error, Result, say};
 use rusqlite::Connection;
@@ -49,7 +49,7 @@ pub(super) async fn second(
     asset: &ContractId,
     suspects: &[Suspect],
 ) -> Result<Vec<Result<bool>>> {
-    let hands: HashMap<&str, &Hand> =
+    let hands: HashMap<&str, &FarmerRow> =
         suspects.iter().map(|(due, ..)| (due.hand.who.id.as_str(), &due.hand)).collect();
     let pails: Vec<OpenPail> = suspects.iter().map(|(due, ..)| due.pail.clone()).collect();
     let asked = farming.site.client.elsewhere(first, async |chain| {
@@ -68,16 +68,14 @@ pub(super) async fn second(
         None => vec![true; suspects.len()],
         Some(Ok((other, agreed))) => {
             if agreed.contains(&false) {
-                let why = format!("{other:?} shows pails otherwise, and is believed");
+                let why = format!("{other:?} shows pails otherwise; its answer is used");
                 farming.site.client.distrust(first, &why);
             }
             agreed
         }
         Some(Err(e)) if is_of_endpoints(e.code()) => {
-            let why = |(due, ..): &Suspect| {
-                let block = due.pail.block;
-                let why =
-                    format!("block {block}: its pail looks lost, and no other endpoint could be asked: {e}");
+            let why = |_: &Suspect| {
+                let why = format!("the pail looks lost, and no other endpoint could be asked: {e}");
                 Err(Error::new(Code::Drift, why).hint("the next harvest asks again"))
             };
             return Ok(suspects.iter().map(why).collect());
@@ -88,27 +86,26 @@ pub(super) async fn second(
 }
 
 /// Endpoints go on contradicting each other about a pail.
-pub(super) fn contradicted(due: &Due) -> Error {
-    let (block, who) = (due.pail.block, &due.hand.who.address);
-    Error::new(Code::Drift, format!("block {block}: endpoints contradict each other about the pail of {who}"))
+pub(super) fn contradicted() -> Error {
+    Error::new(Code::Drift, "endpoints contradict each other about the pail")
         .hint("the next harvest asks again; take the endpoint that is wrong out of stellar.rpc_urls")
 }
 
 /// The endpoint remembers too little; `oldest` is the first ledger that it knows.
 pub(super) fn forgotten(due: &Due, oldest: u32) -> Error {
-    let (block, planted) = (due.pail.block, due.pail.planted_ledger);
+    let planted = due.pail.planted_ledger;
     let why = format!(
-        "block {block}: the pail is gone, and whether it was paid is out of sight: planted in ledger {planted}, \
+        "the pail is gone, and whether it was paid is out of sight: planted in ledger {planted}, \
          and the endpoint's history begins at {oldest}"
     );
     let hint = say("put an endpoint with a longer history first in stellar.rpc_urls, or give the stake up: ");
-    Error::new(Code::Drift, why).hint(hint.run("harvest").with("book-lost"))
+    Error::new(Code::Drift, why).hint(hint.run("harvest").with("record-lost"))
 }
 
 /// Our own harvest minted less than the stake.
 pub(super) fn short(due: &Due, minted: Base) -> Error {
-    let (block, stake) = (due.pail.block, due.pail.stake);
-    let why = format!("block {block}: our harvest minted {minted} stroops, less than the stake of {stake}");
+    let stake = due.pail.stake;
+    let why = format!("our harvest minted {minted} stroops, less than the stake of {stake}");
     Error::new(Code::Drift, why)
         .hint(say("look the transaction up: ").run("events").with("kind").of("operation.confirmed"))
 }
@@ -123,11 +120,11 @@ pub(super) fn hidden<'e>(
         let mut hidden: BTreeMap<&str, Option<String>> = BTreeMap::new();
         for end in ends {
             let why = hidden.entry(&end.hand.who.id).or_default();
-            if let Fate::Failed { reason, error } = &end.fate
+            if let HarvestOutcome::Failed { reason, error } = &end.outcome
                 && *reason == of
             {
                 let before = why.take().map(|before| format!("{before}; ")).unwrap_or_default();
-                *why = Some(format!("{before}{}", error.message()));
+                *why = Some(format!("{before}block {}: {}", end.block, error.message()));
             }
         }
         for (farmer, why) in hidden {

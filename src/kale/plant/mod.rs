@@ -1,7 +1,7 @@
 //! `plant`: a stake in the current block for every farmer that is ready.
 
-mod carry;
+mod execute;
 mod prepare;
 
-pub use carry::carry_out;
-pub use prepare::{Fate, Planted, Prepared, prepare};
+pub use execute::execute;
+pub use prepare::{PlantOutcome, Planted, PreparedPlant, prepare};

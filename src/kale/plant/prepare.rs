@@ -7,22 +7,22 @@ use crate::chain::wallet::Wallet;
 use crate::contract::call::Call;
 use crate::contract::fault::Fault;
 use crate::contract::{Pail, base};
-use crate::farming::{self, Asked, Farming};
+use crate::farming::{self, Farming, TargetBlock};
 use crate::fees::sponsor::Sponsor;
 use crate::fees::{Lack, begin};
 use crate::record::plan::{self, PlantPlan, Stroops, kind, plant_key};
 use crate::record::reason::Reason;
-use crate::record::rows::{self, Hand};
+use crate::record::rows::{self, FarmerRow};
 use crate::schedule::{self, Planting};
 use base::amount::Base;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, counted};
 use rusqlite::Connection;
 use std::collections::HashMap;
 use stellar::submit::Intent;
 
 /// How a farmer fared.
 #[derive(Debug, Clone)]
-pub enum Fate {
+pub enum PlantOutcome {
     /// Planted by this run.
     Planted {
         /// Hash of the transaction.
@@ -55,12 +55,12 @@ pub struct Planted {
     /// Stroops of KALE at stake; what would have been, where it failed.
     pub stake: Base,
     /// How it fared.
-    pub fate: Fate,
+    pub outcome: PlantOutcome,
 }
 
 /// What is to be planted.
 #[derive(Debug)]
-pub struct Prepared {
+pub struct PreparedPlant {
     /// The farm as it was looked at.
     pub view: View,
     /// The block to plant in.
@@ -81,29 +81,29 @@ pub struct Prepared {
     pub(super) lacks: Vec<(Who, Vec<Lack>)>,
 }
 
-impl Prepared {
+impl PreparedPlant {
     /// Stroops that would be staked in all.
     pub fn total(&self) -> Base {
         self.wanted.iter().fold(Base::ZERO, |sum, (_, stake, _)| sum.saturating_add(*stake))
     }
 
-    fn settle(&mut self, who: &Who, stake: Base, fate: Fate) {
-        self.settled.push(Planted { who: who.clone(), stake, fate });
+    fn settle(&mut self, who: &Who, stake: Base, outcome: PlantOutcome) {
+        self.settled.push(Planted { who: who.clone(), stake, outcome });
     }
 
     /// Sorts out who has a pail in the block already; returns the others, with their accounts.
     fn without_pail<'h>(
         &mut self,
         conn: &Connection,
-        hands: &'h [Hand],
-    ) -> Result<Vec<(&'h Hand, Option<Wallet>)>> {
+        hands: &'h [FarmerRow],
+    ) -> Result<Vec<(&'h FarmerRow, Option<Wallet>)>> {
         let recorded: HashMap<String, Base> =
             rows::pails_in(conn, self.index)?.into_iter().map(|pail| (pail.farmer, pail.stake)).collect();
         let is_current = self.index == self.view.farm.index;
         let mut others = Vec::new();
         for (hand, standing) in hands.iter().zip(self.view.farmers.clone()) {
             if let Some(stake) = recorded.get(&hand.who.id) {
-                self.settle(&hand.who, *stake, Fate::Already);
+                self.settle(&hand.who, *stake, PlantOutcome::Already);
             } else if let Some(pail) = standing.pail.filter(|_| is_current) {
                 self.found.push((standing.who, pail));
             } else {
@@ -126,7 +126,8 @@ fn no_time_to_ask(farming: &Farming<'_, '_>, index: u32, due: u64, now: u64) -> 
         return Ok(None);
     }
     let why = format!(
-        "strategy.command: no time is left to ask it about block {index}: the work for {unworked} pails goes first"
+        "strategy.command: no time is left to ask it about block {index}: work is due first, for {}",
+        counted(unworked, "pail")
     );
     let hint = "it is asked again in the next block; a shorter strategy.timeout_sec leaves more time";
     Ok(Some(Error::new(Code::StrategyFailed, why).hint(hint)))
@@ -134,7 +135,7 @@ fn no_time_to_ask(farming: &Farming<'_, '_>, index: u32, due: u64, now: u64) -> 
 
 /// Looks at the farm and works out who plants how much. `hands` are the active farmers.
 /// `farm_paused` where nobody can plant.
-pub async fn prepare(farming: &mut Farming<'_, '_>, hands: &[Hand]) -> Result<Prepared> {
+pub async fn prepare(farming: &mut Farming<'_, '_>, hands: &[FarmerRow]) -> Result<PreparedPlant> {
     let who: Vec<Who> = hands.iter().map(|hand| hand.who.clone()).collect();
     let view = farming.look(&who, true).await?;
     if view.farm.paused {
@@ -149,7 +150,7 @@ pub async fn prepare(farming: &mut Farming<'_, '_>, hands: &[Hand]) -> Result<Pr
     };
     let (wanted, settled, found, lacks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut prepared =
-        Prepared { index, wait, wanted, settled, refused: None, sponsor: None, found, lacks, view };
+        PreparedPlant { index, wait, wanted, settled, refused: None, sponsor: None, found, lacks, view };
     let mut candidates = prepared.without_pail(farming.work.state.conn(), hands)?;
     if let Some((block, valid_until)) = open.as_ref().filter(|_| !candidates.is_empty()) {
         let due = valid_until.saturating_add(1);
@@ -157,7 +158,7 @@ pub async fn prepare(farming: &mut Farming<'_, '_>, hands: &[Hand]) -> Result<Pr
             prepared.refused = Some(why);
             return Ok(prepared);
         }
-        let asked = Asked { index, entry: block.clone(), due };
+        let asked = TargetBlock { index, entry: block.clone(), due };
         farming.consult(&asked, prepared.view.at.time).await?;
         prepared.refused = farming.unanswered(index).cloned();
         if prepared.refused.is_some() {
@@ -171,7 +172,7 @@ pub async fn prepare(farming: &mut Farming<'_, '_>, hands: &[Hand]) -> Result<Pr
     candidates.retain(|(hand, _)| {
         let plants = strategies.of(&hand.who.id).plants();
         if !plants {
-            prepared.settle(&hand.who, Base::ZERO, Fate::HarvestOnly);
+            prepared.settle(&hand.who, Base::ZERO, PlantOutcome::HarvestOnly);
         }
         plants
     });
@@ -195,7 +196,7 @@ pub async fn prepare(farming: &mut Farming<'_, '_>, hands: &[Hand]) -> Result<Pr
                 let intent = intent(farming, who, index, stake, *valid_until)?;
                 prepared.wanted.push((who.clone(), stake, intent));
             }
-            Err((reason, error)) => prepared.settle(who, Base::ZERO, Fate::Failed { reason, error }),
+            Err((reason, error)) => prepared.settle(who, Base::ZERO, PlantOutcome::Failed { reason, error }),
         }
     }
     prepared.sponsor = judged.sponsor;

@@ -3,7 +3,7 @@
 
 use crate::chain::Who;
 use crate::record::plan::HarvestPlan;
-use crate::record::rows::{self, Hand, OpenPail, Trace};
+use crate::record::rows::{self, FarmerRow, OpenPail, Trace};
 use crate::record::{self, FarmRecorder, loss};
 use base::Result;
 use base::amount::{Base, Delta};
@@ -84,7 +84,7 @@ pub enum What {
 
 impl What {
     /// Its stable word.
-    pub fn word(&self) -> &'static str {
+    pub fn as_str(&self) -> &'static str {
         self.into()
     }
 
@@ -98,9 +98,9 @@ impl What {
 #[derive(Debug)]
 pub(super) enum Change {
     /// A pail that is open from now on: newly, or again.
-    Open { hand: Hand, pail: OpenPail, was_lost: bool },
+    Open { hand: FarmerRow, pail: OpenPail, was_lost: bool },
     /// A harvest that is booked; its pail may be known or not.
-    Harvest { hand: Hand, pail: OpenPail, known: bool, was_lost: bool, event: Box<Event>, reward: Base },
+    Harvest { hand: FarmerRow, pail: OpenPail, known: bool, was_lost: bool, event: Box<Event>, reward: Base },
 }
 
 impl Change {

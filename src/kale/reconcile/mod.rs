@@ -18,9 +18,9 @@ use crate::harvest::LIVING_BLOCKS;
 use crate::harvest::elsewhere::{landed, mints};
 use crate::record::FarmRecorder;
 use crate::record::reason::Reason;
-use crate::record::rows::{self, Baseline, Hand, OpenPail};
+use crate::record::rows::{self, Baseline, FarmerRow, OpenPail};
 use base::amount::{Base, Delta};
-use base::{Code, Error, Result, say};
+use base::{Code, Error, Result, counted, say};
 use rusqlite::Connection;
 use serde_json::json;
 use state::runs;
@@ -38,7 +38,7 @@ const LOOKS: u32 = 3;
 
 /// A farmer whose balance nothing explains.
 struct Unexplained<'h> {
-    hand: &'h Hand,
+    hand: &'h FarmerRow,
     /// The ledger from which on the reason is to be looked for.
     start: u32,
     /// It holds more than what is known makes it; else less.
@@ -52,9 +52,9 @@ struct Unexplained<'h> {
 pub struct Reconciled {
     /// The farm as it was looked at.
     pub view: View,
-    /// First block whose pails were looked at.
+    /// First block whose pails were checked.
     pub from: u32,
-    /// Farmers that were looked at.
+    /// Farmers that were checked.
     pub farmers: usize,
     /// Pails that were asked for.
     pub asked: usize,
@@ -70,7 +70,7 @@ pub struct Reconciled {
 }
 
 /// Why the farm is to be compared with the chain now, if it is: a farmer that never was, a restored state, a long gap, a day.
-pub fn why_due(conn: &Connection, hands: &[Hand], now: i64) -> Result<Option<&'static str>> {
+pub fn why_due(conn: &Connection, hands: &[FarmerRow], now: i64) -> Result<Option<&'static str>> {
     let farmers = hands.iter().filter(|hand| hand.status.is_served());
     let known: HashMap<String, i64> = rows::baselines_at(conn)?;
     let mut oldest = None;
@@ -96,7 +96,7 @@ pub fn why_due(conn: &Connection, hands: &[Hand], now: i64) -> Result<Option<&'s
 /// Compares where that is due, and takes in what is found. Returns why it was due, and what it came to.
 pub async fn where_due(
     farming: &mut Farming<'_, '_>,
-    hands: &[Hand],
+    hands: &[FarmerRow],
 ) -> Result<Option<(&'static str, Reconciled)>> {
     let state = &farming.work.state;
     let Some(why) = why_due(state.conn(), hands, state.run().clock.now())? else { return Ok(None) };
@@ -104,7 +104,7 @@ pub async fn where_due(
 }
 
 /// Compares all that may still live, and takes in what is found.
-pub async fn all(farming: &mut Farming<'_, '_>, hands: &[Hand]) -> Result<Reconciled> {
+pub async fn all(farming: &mut Farming<'_, '_>, hands: &[FarmerRow]) -> Result<Reconciled> {
     let found = look(farming, hands, LIVING_BLOCKS).await?;
     found.write(farming)?;
     Ok(found)
@@ -112,7 +112,7 @@ pub async fn all(farming: &mut Farming<'_, '_>, hands: &[Hand]) -> Result<Reconc
 
 /// Looks at every pail of these farmers in the last `blocks` blocks that the state does not know the end of, and at what was
 /// minted since the last time. Nothing is written.
-pub async fn look(farming: &Farming<'_, '_>, hands: &[Hand], blocks: u32) -> Result<Reconciled> {
+pub async fn look(farming: &Farming<'_, '_>, hands: &[FarmerRow], blocks: u32) -> Result<Reconciled> {
     let (conn, client) = (farming.work.state.conn(), &farming.site.client);
     let guess = rows::last_block(conn)?;
     let mut found = client
@@ -158,7 +158,7 @@ pub async fn look(farming: &Farming<'_, '_>, hands: &[Hand], blocks: u32) -> Res
 impl Reconciled {
     /// Notes a difference. A pail is named once: where its mint is found, that is why it is missing, and a harvest of it is
     /// all that there is to say.
-    fn differs(&mut self, hand: &Hand, block: impl Into<Option<u32>>, what: What) {
+    fn differs(&mut self, hand: &FarmerRow, block: impl Into<Option<u32>>, what: What) {
         let block = block.into();
         let is_told = |before: &What| match what {
             What::UnknownHarvest { .. } => {
@@ -178,12 +178,12 @@ impl Reconciled {
         &mut self,
         farming: &Farming<'_, '_>,
         chain: &stellar::View,
-        hands: &[Hand],
+        hands: &[FarmerRow],
         asset: &Asset,
     ) -> Result<()> {
         let (conn, farm) = (farming.work.state.conn(), &farming.site.farm);
         let ended = rows::harvested_since(conn, self.from)?;
-        let mut keys: BTreeMap<LedgerKey, (&Hand, u32)> = BTreeMap::new();
+        let mut keys: BTreeMap<LedgerKey, (&FarmerRow, u32)> = BTreeMap::new();
         for hand in hands {
             for block in self.from..=self.view.farm.index {
                 if !ended.contains(&(hand.who.id.clone(), block)) {
@@ -217,7 +217,7 @@ impl Reconciled {
                 (Some(_), _) => {}
                 // One that was never worked is lost, and there until it expires.
                 (None, Some(reason))
-                    if !pail.entry.worked() && reason.as_deref() == Some(Reason::NotWorked.word()) => {}
+                    if !pail.entry.worked() && reason.as_deref() == Some(Reason::NotWorked.as_str()) => {}
                 (None, loss) => unknown.push((hand, block, pail, loss.is_some())),
             }
         }
@@ -269,7 +269,7 @@ impl Reconciled {
 
     /// The farmers whose balance is not explained by what was booked since they were last compared, and by
     /// what was found since.
-    fn unexplained<'h>(&self, conn: &Connection, hands: &'h [Hand]) -> Result<Vec<Unexplained<'h>>> {
+    fn unexplained<'h>(&self, conn: &Connection, hands: &'h [FarmerRow]) -> Result<Vec<Unexplained<'h>>> {
         let mut open = Vec::new();
         for (hand, held) in hands.iter().zip(&self.held) {
             let id = &hand.who.id;
@@ -320,7 +320,7 @@ impl Reconciled {
         &mut self,
         farming: &Farming<'_, '_>,
         chain: &stellar::View,
-        hand: &Hand,
+        hand: &FarmerRow,
         events: Vec<Event>,
     ) -> Result<()> {
         let conn = farming.work.state.conn();
@@ -375,7 +375,7 @@ impl Reconciled {
 
     /// From where on each farmer is compared the next time: from now where all is explained, and where it stays unexplained
     /// after several looks.
-    fn baselines(&mut self, conn: &Connection, hands: &[Hand]) -> Result<()> {
+    fn baselines(&mut self, conn: &Connection, hands: &[FarmerRow]) -> Result<()> {
         let unexplained = self.unexplained(conn, hands)?;
         for Unexplained { hand, more, by, .. } in &unexplained {
             // Where a reason is named already, that is it.
@@ -434,9 +434,10 @@ pub fn failure(found: &Reconciled) -> Option<Error> {
     let count = found.differences.len();
     let block = first.block.map(|block| format!(" in block {block}")).unwrap_or_default();
     let why = format!(
-        "{count} differences between state and chain, {} taken in; first: {} of {}{block}",
+        "{} between state and chain, {} taken in; first: {} of {}{block}",
+        counted(count, "difference"),
         count - open,
-        first.what.word(),
+        first.what.as_str(),
         first.who.address
     );
     let hint = if open == 0 {
@@ -448,7 +449,7 @@ pub fn failure(found: &Reconciled) -> Option<Error> {
 }
 
 /// The pail of this farmer that a transaction took away, which is what a harvest does.
-fn harvested(farming: &Farming<'_, '_>, hand: &Hand, landed: &Landed) -> Option<(u32, Pail)> {
+fn harvested(farming: &Farming<'_, '_>, hand: &FarmerRow, landed: &Landed) -> Option<(u32, Pail)> {
     let address = hand.who.contract_address();
     let mut gone = landed.removed.iter().filter_map(|data| pail_of(&farming.site.farm, &address, data));
     // Two at once in one transaction cannot be told apart by the mint.
@@ -457,7 +458,7 @@ fn harvested(farming: &Farming<'_, '_>, hand: &Hand, landed: &Landed) -> Option<
 
 /// The pail as it is open from now on; `of` is its block, where that is shown.
 fn as_open(
-    hand: &Hand,
+    hand: &FarmerRow,
     block: u32,
     pail: &Living<Pail>,
     of: Option<&Block>,

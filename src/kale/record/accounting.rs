@@ -1,6 +1,6 @@
 //! The farm's money: which accounts a plant, a harvest and a loss move, in stroops of KALE. Lines only; nothing is written.
 
-use crate::farmers::terms::{Shares, Terms};
+use crate::farmers::reward_split::{RewardSplit, Shares};
 use base::Result;
 use base::amount::{Base, Delta};
 use state::{Account, Line, OwnerKind};
@@ -59,7 +59,7 @@ pub fn harvested(
     network: &str,
     farmer: &str,
     pooler: &str,
-    terms: Terms,
+    terms: RewardSplit,
     stake: Base,
     reward: Base,
 ) -> Result<(Vec<Line>, Shares)> {

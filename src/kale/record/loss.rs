@@ -2,7 +2,7 @@
 
 use super::accounting;
 use super::reason::Reason;
-use super::rows::{self, Hand, HarvestRow, OpenPail, Trace};
+use super::rows::{self, FarmerRow, HarvestRow, OpenPail, Trace};
 use crate::alerts::LOST;
 use crate::contract::DECIMALS;
 use base::Result;
@@ -31,7 +31,7 @@ pub fn why_not_worked(conn: &Connection, pail: &OpenPail, due: u64, margin: u64)
 pub fn book(
     tx: &Tx<'_>,
     network: &str,
-    hand: &Hand,
+    hand: &FarmerRow,
     pail: &OpenPail,
     reason: Reason,
     cause: Reason,
@@ -44,13 +44,13 @@ pub fn book(
         reward: Base::ZERO,
         forecast: pail.forecast,
     };
-    let trace = Trace { reason: Some(reason.word()), ..Trace::default() };
+    let trace = Trace { reason: Some(reason.as_str()), ..Trace::default() };
     if !rows::harvest(tx, &row, &trace)? {
         return Ok(false);
     }
     let facts = json!({
         "farmer": hand.who.address, "block": pail.block, "stake": pail.stake.to_string(),
-        "reason": reason.word(), "cause": cause.word(), "fault": cause.blame(), "pooler": hand.pooler,
+        "reason": reason.as_str(), "cause": cause.as_str(), "fault": cause.blame(), "pooler": hand.pooler,
     });
     let event = tx.event("harvest.lost", &pail.farmer, &facts)?;
     tx.post(event, &accounting::forfeited(network, &pail.farmer, pail.stake))?;
@@ -68,13 +68,13 @@ pub fn book(
 }
 
 /// Takes a loss back: the pail is seen again, as `pail` says, and is open once more. Returns whether one was booked.
-pub fn take_back(tx: &Tx<'_>, network: &str, hand: &Hand, pail: &OpenPail) -> Result<bool> {
+pub fn take_back(tx: &Tx<'_>, network: &str, hand: &FarmerRow, pail: &OpenPail) -> Result<bool> {
     let (farmer, block, stake) = (pail.farmer.as_str(), pail.block, pail.stake);
     if !rows::unlose(tx, farmer, block)? {
         return Ok(false);
     }
     let row = HarvestRow { farmer, block, outcome: "failed", stake, reward: Base::ZERO, forecast: None };
-    let trace = Trace { reason: Some(Reason::LossReversed.word()), ..Trace::default() };
+    let trace = Trace { reason: Some(Reason::LossReversed.as_str()), ..Trace::default() };
     rows::harvest(tx, &row, &trace)?;
     let facts = json!({
         "farmer": hand.who.address, "block": block, "stake": stake.to_string(), "zeros": pail.work.map(|(_, zeros)| zeros),

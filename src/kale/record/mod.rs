@@ -18,7 +18,7 @@ use crate::chain::site::Site;
 use crate::contract::call::{harvest_result, work_result};
 use crate::contract::fault::Fault;
 use crate::contract::{base, events};
-use crate::farmers::terms::Terms;
+use crate::farmers::reward_split::RewardSplit;
 use crate::farmers::{self, status::Status as Life};
 use crate::schedule::Step;
 use base::amount::Base;
@@ -79,7 +79,7 @@ impl FarmRecorder {
             }
             let trace = trace(operation, settled, Some(reason));
             if rows::planting(tx, &plan.farmer, plan.block, "failed", stake, &trace)? {
-                tx.event("plant.failed", &plan.farmer, &facts(json!({ "reason": reason.word() })))?;
+                tx.event("plant.failed", &plan.farmer, &facts(json!({ "reason": reason.as_str() })))?;
             }
             return Ok(());
         }
@@ -106,7 +106,7 @@ impl FarmRecorder {
         if let Some(reason) = reason::of(&self.farm, Step::Work, settled) {
             hindered(tx, farmer, reason, settled)?;
             if rows::work(tx, &row("failed", None), &trace(operation, settled, Some(reason)))? {
-                tx.event("work.failed", farmer, &facts("reason", reason.word().into()))?;
+                tx.event("work.failed", farmer, &facts("reason", reason.as_str().into()))?;
             }
             return Ok(());
         }
@@ -137,7 +137,7 @@ impl FarmRecorder {
             let why = format!(
                 "block {block}: minted {minted} stroops, but stake {stake} and reward {reward} were due"
             );
-            rows::hold_pail(tx, &plan.farmer, plan.block, Reason::MintDisagrees.word())?;
+            rows::hold_pail(tx, &plan.farmer, plan.block, Reason::MintDisagrees.as_str())?;
             alert::edge(tx, Subject::Farm(&plan.farmer), HELD, Some(&why))?;
             return harvest_failed(tx, operation, plan, Reason::MintDisagrees, settled);
         }
@@ -162,7 +162,7 @@ impl FarmRecorder {
         if !rows::harvest(tx, &row, trace)? {
             return Ok(());
         }
-        let terms = Terms::new(plan.reward_split_ppm, plan.platform_fee_ppm)?;
+        let terms = RewardSplit::new(plan.reward_split_ppm, plan.platform_fee_ppm)?;
         let (lines, shares) =
             accounting::harvested(self.network, farmer, &plan.pooler, terms, stake, reward)?;
         let facts = json!({
@@ -222,7 +222,7 @@ fn harvest_failed(
     let (reward, forecast) = (Base::ZERO, plan.forecast.map(|f| f.0));
     let row = HarvestRow { farmer, block, outcome: "failed", stake, reward, forecast };
     if rows::harvest(tx, &row, &trace(operation, settled, Some(reason)))? {
-        let facts = story(&plan.address, plan.block, settled, json!({ "reason": reason.word() }));
+        let facts = story(&plan.address, plan.block, settled, json!({ "reason": reason.as_str() }));
         tx.event("harvest.failed", &plan.farmer, &facts)?;
     }
     Ok(())
@@ -284,7 +284,7 @@ fn trace(operation: i64, settled: &Settled, reason: Option<Reason>) -> Trace<'st
     Trace {
         operation: Some(operation),
         ledger: settled.effect.ledger.map(|ledger| ledger.sequence),
-        reason: reason.map(Reason::word),
+        reason: reason.map(Reason::as_str),
     }
 }
 

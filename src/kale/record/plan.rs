@@ -1,7 +1,7 @@
 //! What is stored of an intended transaction before it is signed: all that is needed to record it, whatever becomes of the
 //! run that planned it.
 
-use super::rows::{Hand, OpenPail};
+use super::rows::{FarmerRow, OpenPail};
 use crate::chain::Who;
 use base::amount::{Base, parse_base};
 use base::{Code, Error, Result, say};
@@ -118,7 +118,7 @@ pub struct HarvestPlan {
 
 impl HarvestPlan {
     /// Of this pail, by its farmer's terms as they are now.
-    pub fn of(hand: &Hand, pail: &OpenPail, asset_contract: &str) -> Self {
+    pub fn of(hand: &FarmerRow, pail: &OpenPail, asset_contract: &str) -> Self {
         Self {
             farmer: hand.who.id.clone(),
             address: hand.who.address.clone(),

@@ -22,7 +22,7 @@ pub enum Blame {
 
 impl Blame {
     /// As in `pooler_compensations.fault`.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         self.into()
     }
 }
@@ -108,7 +108,7 @@ impl Reason {
     pub const ALL: &[Self] = Self::VARIANTS;
 
     /// Its stable word.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         self.into()
     }
 
@@ -293,7 +293,7 @@ mod tests {
     #[test]
     fn words_are_unique_and_read_back() {
         for reason in Reason::ALL {
-            assert_eq!(Reason::of_word(reason.word()), Some(*reason));
+            assert_eq!(Reason::of_word(reason.as_str()), Some(*reason));
         }
         assert_eq!(Reason::of_word("nonsense"), None);
     }

@@ -11,7 +11,7 @@ use crate::fees;
 use crate::harvest::{self, Harvested};
 use crate::plant::{self, Planted};
 use crate::reconcile::{self, Reconciled};
-use crate::record::rows::{self, Hand, OpenPail};
+use crate::record::rows::{self, FarmerRow, OpenPail};
 use crate::schedule::{self, Action, Step, Stock};
 use crate::work::{self, Orders, Patience, Reach, Shift, Worked};
 use base::{Code, Error, Exit, Result};
@@ -63,7 +63,7 @@ pub enum Note<'a> {
 
 /// How to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Terms {
+pub struct RunOptions {
     /// How to work.
     pub orders: Orders,
     /// End when nothing is due any more.
@@ -91,7 +91,7 @@ pub struct Ran {
 pub type Tell<'t> = &'t mut dyn FnMut(&Note<'_>);
 
 struct Farmhand<'t> {
-    terms: Terms,
+    terms: RunOptions,
     tell: Tell<'t>,
     shift: Option<Shift>,
     kernel: Option<KernelRef>,
@@ -117,7 +117,7 @@ struct Farmhand<'t> {
 pub async fn run(
     farming: &mut Farming<'_, '_>,
     permit: ValuePermit<'_>,
-    terms: Terms,
+    terms: RunOptions,
     tell: Tell<'_>,
 ) -> Result<Ran> {
     let mut hand = Farmhand {
@@ -180,7 +180,7 @@ impl Farmhand<'_> {
                 return Ok(());
             }
             if !turn.is_some_and(|turn| turn.moved) {
-                tokio::time::sleep(self.pause(farming.terms.pace.poll)).await;
+                tokio::time::sleep(self.pause(farming.submit_options.pace.poll)).await;
             }
         }
     }
@@ -267,7 +267,12 @@ impl Farmhand<'_> {
     }
 
     /// Compares the farm with the chain where that is due. Returns whether something was taken in.
-    async fn reconcile(&mut self, farming: &mut Farming<'_, '_>, hands: &[Hand], now: u64) -> Result<bool> {
+    async fn reconcile(
+        &mut self,
+        farming: &mut Farming<'_, '_>,
+        hands: &[FarmerRow],
+        now: u64,
+    ) -> Result<bool> {
         let state = &farming.work.state;
         let why = match self.compared {
             Some(compared) => (now >= compared.saturating_add(DAY)).then_some("a day has passed"),
@@ -315,12 +320,12 @@ impl Farmhand<'_> {
         if step == Step::Harvest && !farming.settings.submitters.is_empty() {
             return now.saturating_add(fees::BUSY) <= shift.first();
         }
-        now.saturating_add(farming.terms.valid_sec) <= shift.hours.deadline
+        now.saturating_add(farming.submit_options.valid_sec) <= shift.hours.deadline
     }
 
     fn stock(
         &self,
-        hands: &[Hand],
+        hands: &[FarmerRow],
         [strategies, next]: &[Strategies; 2],
         (pails, own): (&[OpenPail], &HashMap<String, u32>),
         before: &[OpenPail],
@@ -404,14 +409,15 @@ impl Farmhand<'_> {
         &mut self,
         farming: &mut Farming<'_, '_>,
         permit: ValuePermit<'_>,
-        hands: &[Hand],
+        hands: &[FarmerRow],
         [strategies, next]: &[Strategies; 2],
         (pails, view): (&[OpenPail], &View),
     ) -> Result<()> {
         let due = view.farm.due().is_some_and(|due| view.at.time >= due);
-        let has = |hand: &Hand| !due && pails.iter().any(|pail| pail.farmer == hand.who.id);
+        let has = |hand: &FarmerRow| !due && pails.iter().any(|pail| pail.farmer == hand.who.id);
         let strategies = if due { next } else { strategies };
-        let planters: Vec<Hand> = planters(hands, strategies).filter(|hand| !has(hand)).cloned().collect();
+        let planters: Vec<FarmerRow> =
+            planters(hands, strategies).filter(|hand| !has(hand)).cloned().collect();
         let now = view.at.time;
         let prepared = match plant::prepare(farming, &planters).await {
             // The loop sees the wish to stop, and sums up.
@@ -425,7 +431,7 @@ impl Farmhand<'_> {
         };
         let (index, refused) = (prepared.index, prepared.refused.clone());
         self.only.get_or_insert(index);
-        let planted = plant::carry_out(farming, prepared, permit).await?;
+        let planted = plant::execute(farming, prepared, permit).await?;
         for planted in &planted {
             (self.tell)(&Note::Planted(index, planted));
         }
@@ -437,7 +443,7 @@ impl Farmhand<'_> {
         }
         let all = !planted.is_empty()
             && planted.len() == planters.len()
-            && planted.iter().all(|planted| matches!(planted.fate, plant::Fate::Planted { .. }));
+            && planted.iter().all(|planted| matches!(planted.outcome, plant::PlantOutcome::Planted { .. }));
         self.settle_retry(Step::Plant, all, now);
         Ok(())
     }
@@ -446,19 +452,20 @@ impl Farmhand<'_> {
         &mut self,
         farming: &mut Farming<'_, '_>,
         permit: ValuePermit<'_>,
-        hands: &[Hand],
+        hands: &[FarmerRow],
         now: u64,
     ) -> Result<()> {
         let mut prepared = harvest::prepare(farming, hands).await?;
         // No more than a few ledgers' worth for the submitters: the plant of the next block must not wait for them.
         let submitters = farming.settings.submitters.len();
         let is_cut = submitters > 0 && prepared.keep(submitters * fees::RUN);
-        let harvested = harvest::carry_out(farming, prepared, permit).await?;
+        let harvested = harvest::execute(farming, prepared, permit).await?;
         for harvested in &harvested {
             (self.tell)(&Note::Harvested(harvested));
         }
-        let is_end =
-            |one: &Harvested| !matches!(one.fate, harvest::Fate::Failed { .. } | harvest::Fate::Already);
+        let is_end = |one: &Harvested| {
+            !matches!(one.outcome, harvest::HarvestOutcome::Failed { .. } | harvest::HarvestOutcome::Already)
+        };
         let all = !harvested.is_empty() && harvested.iter().all(is_end);
         self.settle_retry(Step::Harvest, all || is_cut && harvested.iter().any(is_end), now);
         Ok(())
@@ -476,12 +483,12 @@ impl Farmhand<'_> {
     async fn enlist(
         &mut self,
         farming: &mut Farming<'_, '_>,
-        hands: &[Hand],
+        hands: &[FarmerRow],
         pails: &[OpenPail],
         index: u32,
     ) -> Result<()> {
         let shift = self.shift.as_ref();
-        let is_new = |hand: &&Hand| {
+        let is_new = |hand: &&FarmerRow| {
             let id = hand.who.id.as_str();
             pails.iter().any(|pail| pail.farmer == id)
                 && !self.is_done(index, id)
@@ -532,6 +539,6 @@ impl Farmhand<'_> {
     }
 }
 
-fn planters<'h>(hands: &'h [Hand], strategies: &Strategies) -> impl Iterator<Item = &'h Hand> {
+fn planters<'h>(hands: &'h [FarmerRow], strategies: &Strategies) -> impl Iterator<Item = &'h FarmerRow> {
     hands.iter().filter(|hand| hand.status.plants() && strategies.may_plant(&hand.who.id))
 }

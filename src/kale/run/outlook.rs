@@ -6,10 +6,10 @@ use crate::chain::view::{Ask, View};
 use crate::contract::Pail;
 use crate::contract::forecast::{self, Forecast};
 use crate::contract::model::Refusal;
-use crate::farming::{self, Asked, Strategies};
+use crate::farming::{self, Strategies, TargetBlock};
 use crate::fees::purse::{Books, Spares};
 use crate::fees::sponsor::Sponsor;
-use crate::record::rows::{self, Hand};
+use crate::record::rows::{self, FarmerRow};
 use crate::schedule::{self, Action, Planting, Stock};
 use crate::settings::{Policy, Settings};
 use crate::strategy::{Answer, Strategy};
@@ -24,7 +24,7 @@ pub const STAKE_UNIT: i128 = 10_000_000;
 #[derive(Debug, Clone)]
 pub struct Prospect {
     /// The farmer.
-    pub hand: Hand,
+    pub hand: FarmerRow,
     /// What it is farmed by.
     pub strategy: Strategy,
     /// Its pail.
@@ -74,7 +74,8 @@ pub async fn look(
     books: &Books,
     stop: &Stop,
 ) -> Result<Outlook> {
-    let hands: Vec<Hand> = rows::hands(conn)?.into_iter().filter(|hand| hand.status.is_served()).collect();
+    let hands: Vec<FarmerRow> =
+        rows::hands(conn)?.into_iter().filter(|hand| hand.status.is_served()).collect();
     let who: Vec<Who> = hands.iter().map(|hand| hand.who.clone()).collect();
     let ask = Ask { who: &who, wallets: false, guess: rows::last_block(conn)? };
     let view = View::read(site, &ask).await?;
@@ -84,7 +85,7 @@ pub async fn look(
     if let Some((_, Ok(answer))) = &answer {
         strategies = strategies.with(answer);
     }
-    let plants = |hand: &Hand| hand.status.plants() && strategies.of(&hand.who.id).plants();
+    let plants = |hand: &FarmerRow| hand.status.plants() && strategies.of(&hand.who.id).plants();
     let planters = hands.iter().filter(|hand| plants(hand)).count();
     let sponsor = books.sponsor_of(spares.sponsor, planters);
     let submitters = books.submitters_of(&spares, planters);
@@ -113,9 +114,9 @@ async fn consult(
     let planting = schedule::planting(&view.farm, view.current(), view.at, settings.plant_cutoff);
     let asked = match (planting, view.current().cloned().zip(view.due())) {
         (Ok(Planting::Now { index, block, valid_until, .. }), _) => {
-            Asked { index, entry: block, due: valid_until.saturating_add(1) }
+            TargetBlock { index, entry: block, due: valid_until.saturating_add(1) }
         }
-        (_, Some((entry, due))) => Asked { index: view.farm.index, entry, due },
+        (_, Some((entry, due))) => TargetBlock { index: view.farm.index, entry, due },
         (_, None) => return Ok(None),
     };
     match farming::ask(conn, site, (program, stop), settings.strategy, &asked).await {
@@ -128,7 +129,7 @@ fn prospect(
     conn: &Connection,
     view: &View,
     strategy: Strategy,
-    hand: Hand,
+    hand: FarmerRow,
     pail: Option<Pail>,
 ) -> Result<Prospect> {
     let index = view.farm.index;

@@ -23,7 +23,7 @@ pub const LONGEST_MIN_WORK: u64 = BLOCK_SECONDS - 1;
 pub struct Strategy {
     /// Zeros that are enough; never more than count in the block.
     pub target_zeros: Option<u32>,
-    /// Seconds of a block before which no work is submitted, the deadline aside.
+    /// Seconds of a block before which no work is submitted, except at the deadline.
     pub min_work_sec: Option<u64>,
     /// Nothing is planted.
     pub harvest_only: Option<bool>,

@@ -2,7 +2,7 @@
 //! what it may answer, and ended with everything that it started, whatever came of it.
 
 use crate::contract::address::shown;
-use base::{Code, Endpoint, Error, Result, Stop, redact, run};
+use base::{Code, Endpoint, Error, Result, Stop, clock, redact, run};
 use config::{Config, keys};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::ioctl_fionbio;
@@ -80,10 +80,9 @@ impl Program {
             if began.elapsed() >= self.timeout {
                 running.end();
                 let _ = running.listen();
-                let seconds = self.timeout.as_secs();
-                let why = format!(
-                    "did not end within {seconds} s (strategy.timeout_sec), with all that it started"
-                );
+                let limit = clock::span(self.timeout.as_secs());
+                let why =
+                    format!("did not end within {limit} (strategy.timeout_sec), with all that it started");
                 return Err(failed(with(why, &self.last(&running.said))));
             }
         }

@@ -9,7 +9,7 @@ use crate::chain::Who;
 use crate::chain::view::{Ask, View};
 use crate::contract::Pail;
 use crate::contract::model::Moment;
-use crate::farming::{Asked, Farming};
+use crate::farming::{Farming, TargetBlock};
 use crate::record::rows;
 use crate::schedule;
 use crate::strategy::Strategy;
@@ -21,7 +21,7 @@ use stellar::submit::Rehearsal;
 
 /// What a run of `work` came to.
 #[derive(Debug)]
-pub struct Report {
+pub struct WorkReport {
     /// The farm as it was looked at first.
     pub view: View,
     /// When the best was to be submitted, in seconds of ledger time; `None` where there was nothing to do.
@@ -47,13 +47,13 @@ pub async fn run(
     permit: ValuePermit<'_>,
     orders: &Orders,
     farmers: &[Who],
-) -> Result<Report> {
+) -> Result<WorkReport> {
     let view = farming.look(farmers, false).await?;
     pails::note(farming, &view)?;
     let seed = farming.work.state.run().clock.now().unsigned_abs();
     let (kernel, warnings) = grinder::kernel(seed);
     let begun = Instant::now();
-    let mut report = Report {
+    let mut report = WorkReport {
         view,
         deadline: None,
         worked: Vec::new(),
@@ -104,7 +104,7 @@ pub async fn consult(farming: &mut Farming<'_, '_>, view: &View, orders: &Orders
         let why = format!("strategy.command: no time is left to ask it before the deadline of block {index}");
         return Ok(Some(stored(Error::new(Code::StrategyFailed, why))));
     }
-    match farming.consult(&Asked { index, entry, due }, now).await {
+    match farming.consult(&TargetBlock { index, entry, due }, now).await {
         Ok(asked) => Ok(farming.unanswered(index).filter(|_| asked).cloned().map(stored)),
         Err(e) if e.code().is_transient() => Ok(Some(stored(e))),
         Err(e) => Err(e),
@@ -161,7 +161,7 @@ async fn watch(
     permit: ValuePermit<'_>,
     shift: &mut Shift,
     first: (Moment, u32),
-    report: &mut Report,
+    report: &mut WorkReport,
 ) -> Result<()> {
     let (mut moment, mut patience) = (first, Patience::default());
     begin_bar(farming, shift, moment.0);
@@ -176,7 +176,7 @@ async fn watch(
                 report.stopped = true;
                 return Ok(());
             }
-            tokio::time::sleep(farming.terms.pace.poll).await;
+            tokio::time::sleep(farming.submit_options.pace.poll).await;
             let ask = Ask { guess: Some(shift.block), ..Ask::default() };
             if let Some(view) = patience.bear(View::read(farming.site, &ask).await)? {
                 patience.see(view.at.ledger)?;

@@ -12,13 +12,13 @@ mod shift;
 mod submit;
 
 pub use grinder::{Figures, kernel};
-pub use job::{Report, Wanted, advance_bar, begin_bar, consult, failures, rehearse, run};
+pub use job::{Wanted, WorkReport, advance_bar, begin_bar, consult, failures, rehearse, run};
 pub use lines::LONGEST;
 pub use pails::note;
 pub use patience::Patience;
 pub use policy::{Deadline, Hours, Orders, needs_work};
 pub use shift::{Reach, Shift};
-pub use submit::{LineFate, LineReport, Submission, check, submit};
+pub use submit::{LineOutcome, LineReport, Submission, check, submit};
 
 use crate::chain::Who;
 use crate::record::reason::Reason;
@@ -27,7 +27,7 @@ use grind::Solution;
 
 /// How the work for a farmer fared.
 #[derive(Debug, Clone)]
-pub enum Fate {
+pub enum WorkOutcome {
     /// Submitted by this run, and confirmed.
     Worked {
         /// Hash of the transaction.
@@ -69,14 +69,14 @@ pub struct Worked {
     /// The nonce; none where none was found.
     pub solution: Option<Solution>,
     /// How it fared.
-    pub fate: Fate,
+    pub outcome: WorkOutcome,
 }
 
 impl Worked {
     /// The error, where it failed.
     pub const fn failure(&self) -> Option<&Error> {
-        match &self.fate {
-            Fate::Failed { error, .. } => Some(error),
+        match &self.outcome {
+            WorkOutcome::Failed { error, .. } => Some(error),
             _ => None,
         }
     }

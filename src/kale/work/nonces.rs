@@ -13,7 +13,7 @@ pub fn load(conn: &Connection, farmer: &str, job: &Job) -> Result<Option<(u64, O
     let sql = "SELECT next_nonce, best_nonce FROM nonces
          WHERE farmer_id = ?1 AND block_index = ?2 AND entropy = ?3";
     let nonce = |text: String| {
-        text.parse::<u64>().map_err(|_| Error::corrupt(format!("nonces: \"{text}\" is no nonce")))
+        text.parse::<u64>().map_err(|_| Error::corrupt(format!("nonces: invalid nonce: \"{text}\"")))
     };
     rows::first(conn, sql, params![farmer, job.index, hex(&job.entropy)], |row| {
         let best: Option<String> = row.get("best_nonce")?;

@@ -58,7 +58,7 @@ pub struct Hours {
 
 /// How one farmer's work stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Hand {
+pub struct PailProgress {
     /// Ledger of the plant.
     pub planted: u32,
     /// Zeros of the work that the pail has.
@@ -73,7 +73,7 @@ pub struct Hand {
     pub from: u64,
 }
 
-impl Hand {
+impl PailProgress {
     /// Whether the nonce at hand would change the pail.
     pub fn improves(&self) -> bool {
         self.best.is_some_and(|best| self.has.is_none_or(|has| best > has))
@@ -86,13 +86,13 @@ impl Hand {
 }
 
 /// The farmers (places in the list) whose work is to be submitted now.
-pub fn due(policy: Policy, hours: &Hours, now: Moment, hands: &[Hand]) -> Vec<usize> {
+pub fn due(policy: Policy, hours: &Hours, now: Moment, hands: &[PailProgress]) -> Vec<usize> {
     if now.time >= hours.end {
         return Vec::new();
     }
     let after = |seconds: u64| now.time >= hours.begun.saturating_add(seconds);
     let all_have_one = hands.iter().all(|hand| hand.best.is_some());
-    let is_due = |hand: &Hand| {
+    let is_due = |hand: &PailProgress| {
         // The contract wants at least a ledger between plant and work.
         if now.ledger <= hand.planted || !hand.improves() {
             return false;
@@ -115,7 +115,7 @@ pub fn needs_work(policy: Policy, has: Option<u32>, own: Option<u32>, cap: u32) 
 }
 
 /// Whether more nonces for this farmer could still be of use.
-pub fn is_open(policy: Policy, hand: &Hand) -> bool {
+pub fn is_open(policy: Policy, hand: &PailProgress) -> bool {
     // Less than what is at hand: the better one still goes out.
     let waits = policy != Policy::Insured && hand.improves();
     waits || needs_work(policy, hand.has, hand.own, hand.cap)
@@ -128,8 +128,8 @@ mod tests {
 
     const HOURS: Hours = Hours { begun: 1_010, opened: 1_000, deadline: 1_280, end: 1_299, early: 30 };
 
-    fn hand(has: Option<u32>, best: Option<u32>) -> Hand {
-        Hand { planted: 100, has, own: has, best, cap: 6, from: 0 }
+    fn hand(has: Option<u32>, best: Option<u32>) -> PailProgress {
+        PailProgress { planted: 100, has, own: has, best, cap: 6, from: 0 }
     }
 
     fn at(time: u64) -> Moment {
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn nothing_but_the_deadline_is_earlier_than_the_least_time_of_work() {
-        let hand = Hand { from: 1_180, ..hand(None, Some(6)) };
+        let hand = PailProgress { from: 1_180, ..hand(None, Some(6)) };
         for policy in [Policy::Early, Policy::Insured] {
             for (time, from, want) in [
                 (1_179, 1_180, vec![]),
@@ -168,7 +168,7 @@ mod tests {
                 (1_279, 1_290, vec![]),
                 (1_280, 1_290, vec![0]),
             ] {
-                let hand = Hand { from, ..hand };
+                let hand = PailProgress { from, ..hand };
                 assert_eq!(due(policy, &HOURS, at(time), &[hand]), want, "{policy:?} at {time}");
             }
         }
@@ -207,7 +207,7 @@ mod tests {
                 (Some(3), Some(3), policy == Policy::Insured),
             ] {
                 assert_eq!(needs_work(policy, has, own, 6), want, "{policy:?} {has:?} {own:?}");
-                let hand = Hand { own, ..hand(has, None) };
+                let hand = PailProgress { own, ..hand(has, None) };
                 assert_eq!(is_open(policy, &hand), want, "{policy:?} {has:?} {own:?}");
             }
         }
@@ -220,7 +220,7 @@ mod tests {
             has in proptest::option::of(0u32..8), best in proptest::option::of(0u32..8), from in 1_000u64..1_320,
         ) {
             let policy = [Policy::Late, Policy::Early, Policy::Insured][policy];
-            let hands = [Hand { from, ..hand(has, best) }];
+            let hands = [PailProgress { from, ..hand(has, best) }];
             let out = !due(policy, &HOURS, Moment { ledger, time }, &hands).is_empty();
             prop_assert!(!out || (time < 1_299 && ledger > 100 && best.is_some() && best > has));
             prop_assert!(!out || time >= from.min(1_280));

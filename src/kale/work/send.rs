@@ -1,7 +1,7 @@
 //! Work transactions: what is wanted of the network for a nonce, and what came of it.
 
 use super::nonces::hex;
-use super::{Fate, Worked};
+use super::{WorkOutcome, Worked};
 use crate::chain::Who;
 use crate::chain::site::{Site, invoke};
 use crate::contract::Pail;
@@ -64,28 +64,28 @@ pub(super) async fn send(
         who: bid.who.clone(),
         block,
         solution: Some(bid.solution),
-        fate: fate(site, bid, result),
+        outcome: outcome(site, bid, result),
     });
     Ok(worked.collect())
 }
 
-fn fate(site: &Site, bid: &Bid, result: Result<Submitted>) -> Fate {
+fn outcome(site: &Site, bid: &Bid, result: Result<Submitted>) -> WorkOutcome {
     let settled = match result {
-        Ok(Submitted::AlreadyDone { .. }) => return Fate::Already,
+        Ok(Submitted::AlreadyDone { .. }) => return WorkOutcome::Already,
         Ok(Submitted::Settled(settled)) => settled,
-        Err(error) => return Fate::Failed { reason: Reason::of_error(error.code()), error },
+        Err(error) => return WorkOutcome::Failed { reason: Reason::of_error(error.code()), error },
     };
     let Some((tx, ledger, fee)) = reason::landed(&settled) else {
         let (reason, error) = reason::why(&site.farm, Step::Work, &settled);
-        return Fate::Failed { reason, error };
+        return WorkOutcome::Failed { reason, error };
     };
     let none = || Error::new(Code::BadReply, "confirmed work came back without its gap");
     match settled.effect.value.as_ref().ok_or_else(none).and_then(work_result) {
         Ok(gap) => {
             let sender = settled.sender.as_ref().map(ToString::to_string);
-            Fate::Worked { tx, ledger, gap, fee, sender, improved: bid.pail.worked() }
+            WorkOutcome::Worked { tx, ledger, gap, fee, sender, improved: bid.pail.worked() }
         }
-        Err(error) => Fate::Failed { reason: Reason::Other, error },
+        Err(error) => WorkOutcome::Failed { reason: Reason::Other, error },
     }
 }
 

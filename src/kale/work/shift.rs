@@ -1,9 +1,9 @@
 //! One block's work: who is worked for, the threads that grind for them, and what goes out when.
 
 use super::grinder::{Figures, Grinder};
-use super::policy::{self, Hand, Hours, Orders};
+use super::policy::{self, Hours, Orders, PailProgress};
 use super::send::{Bid, record_unsent, send};
-use super::{Fate, Worked, nonces, pails};
+use super::{WorkOutcome, Worked, nonces, pails};
 use crate::chain::Who;
 use crate::chain::view::{Ask, Standing, View};
 use crate::contract::model::Moment;
@@ -45,8 +45,8 @@ struct Mate {
 }
 
 impl Mate {
-    fn hand(&self) -> Hand {
-        Hand {
+    fn hand(&self) -> PailProgress {
+        PailProgress {
             planted: self.pail.sequence,
             has: self.pail.zeros,
             own: self.own,
@@ -289,7 +289,7 @@ impl Shift {
     }
 
     fn due(&self, at: Moment) -> Vec<usize> {
-        let hands: Vec<Hand> = self.crew.iter().map(Mate::hand).collect();
+        let hands: Vec<PailProgress> = self.crew.iter().map(Mate::hand).collect();
         let hours = Hours { deadline: self.first(), ..self.hours };
         let mut due = policy::due(self.policy, &hours, at, &hands);
         let may = |mate: &Mate| mate.given_up.is_none() && mate.tried.is_none_or(|tried| tried < at.ledger);
@@ -363,9 +363,9 @@ impl Shift {
         }
         let elsewhere = seen.into_iter().filter_map(|(who, zeros)| {
             let mate = self.crew.iter().find(|mate| mate.who.id == who.id)?;
-            let (block, solution, fate) = (self.block, mate.search.best, Fate::Elsewhere { zeros });
+            let (block, solution, outcome) = (self.block, mate.search.best, WorkOutcome::Elsewhere { zeros });
             let is_open = policy::is_open(self.policy, &mate.hand());
-            (!is_open).then_some(Worked { who, block, solution, fate })
+            (!is_open).then_some(Worked { who, block, solution, outcome })
         });
         let elsewhere = elsewhere.collect();
         Ok((view, elsewhere))
@@ -393,10 +393,12 @@ impl Shift {
             let why =
                 format!("farmer {}: no work got into block {block} in time ({reason})", mate.who.address);
             let error = Error::new(Code::WorkMissed, why).hint(
-                say("its stake is forfeited; ").run("harvest").say(" books the loss and who answers for it"),
+                say("its stake is forfeited; ")
+                    .run("harvest")
+                    .say(" records the loss and who is responsible"),
             );
-            let fate = Fate::Failed { reason, error };
-            Worked { who: mate.who.clone(), block, solution: mate.search.best, fate }
+            let outcome = WorkOutcome::Failed { reason, error };
+            Worked { who: mate.who.clone(), block, solution: mate.search.best, outcome }
         });
         Ok(worked.collect())
     }
@@ -405,12 +407,12 @@ impl Shift {
 impl Mate {
     /// Takes note of what came of a submission.
     fn note(&mut self, worked: &Worked) {
-        match (&worked.fate, worked.solution) {
-            (Fate::Worked { gap, .. }, Some(solution)) => {
+        match (&worked.outcome, worked.solution) {
+            (WorkOutcome::Worked { gap, .. }, Some(solution)) => {
                 (self.pail.gap, self.pail.zeros) = (Some(*gap), Some(solution.zeros));
                 self.own = Some(solution.zeros);
             }
-            (Fate::Failed { reason, .. }, _) => {
+            (WorkOutcome::Failed { reason, .. }, _) => {
                 // One that waits for an earlier transaction is tried again in the next ledger.
                 let is_final = matches!(
                     reason,
@@ -429,9 +431,9 @@ impl Mate {
 }
 
 fn miss(tx: &state::Tx<'_>, mate: &Mate, block: u32, reason: Reason) -> Result<()> {
-    let facts = json!({ "farmer": mate.who.address, "block": block, "reason": reason.word() });
+    let facts = json!({ "farmer": mate.who.address, "block": block, "reason": reason.as_str() });
     if let Some(best) = mate.search.best {
-        record_unsent(tx, &mate.who, block, &best, reason.word())?;
+        record_unsent(tx, &mate.who, block, &best, reason.as_str())?;
     }
     tx.event("work.missed", &mate.who.id, &facts).map(|_| ())
 }

@@ -3,15 +3,15 @@
 use super::lines::{self, Offer, Wrong};
 use super::nonces::hex;
 use super::send::{Bid, intent, record_unsent, send};
-use super::{Fate, Worked, pails};
+use super::{WorkOutcome, Worked, pails};
 use crate::chain::Who;
 use crate::chain::view::{Ask, View};
 use crate::contract::Pail;
 use crate::farming::Farming;
 use crate::record::reason::Reason;
-use crate::record::rows::Hand;
+use crate::record::rows::FarmerRow;
 use crate::schedule;
-use base::Result;
+use base::{Result, counted};
 use grind::Solution;
 use grind::lines::Text;
 use serde_json::json;
@@ -21,7 +21,7 @@ use stellar::submit::Intent;
 
 /// How a line fared.
 #[derive(Debug, Clone)]
-pub enum LineFate {
+pub enum LineOutcome {
     /// To be submitted.
     Valid,
     /// Another line has more zeros for the same farmer, and goes instead.
@@ -37,7 +37,7 @@ pub enum LineFate {
         message: String,
     },
     /// Submitted; what came of it.
-    Sent(Fate),
+    Sent(WorkOutcome),
 }
 
 /// A line and what became of it.
@@ -52,13 +52,13 @@ pub struct LineReport {
     /// The nonce with its hash in the current block, where there is one.
     pub solution: Option<Solution>,
     /// How it fared.
-    pub fate: LineFate,
+    pub outcome: LineOutcome,
 }
 
 impl LineReport {
     /// Whether it was not to be used, or failed.
     pub const fn is_bad(&self) -> bool {
-        matches!(self.fate, LineFate::Refused { .. } | LineFate::Sent(Fate::Failed { .. }))
+        matches!(self.outcome, LineOutcome::Refused { .. } | LineOutcome::Sent(WorkOutcome::Failed { .. }))
     }
 }
 
@@ -86,13 +86,13 @@ impl Submission {
     }
 }
 
-fn refused(code: &'static str, message: impl Into<String>) -> LineFate {
-    LineFate::Refused { code, message: message.into() }
+fn refused(code: &'static str, message: impl Into<String>) -> LineOutcome {
+    LineOutcome::Refused { code, message: message.into() }
 }
 
 /// Reads and checks every line: a nonce of 64 bits, for a farmer of ours that is planted, whose hash we compute, strictly
 /// better than what is submitted. Nothing is sent and nothing written.
-pub async fn check(farming: &Farming<'_, '_>, hands: &[Hand], text: &[Text]) -> Result<Submission> {
+pub async fn check(farming: &Farming<'_, '_>, hands: &[FarmerRow], text: &[Text]) -> Result<Submission> {
     let ours: HashMap<&str, &Who> = hands
         .iter()
         .flat_map(|hand| [(hand.who.id.as_str(), &hand.who), (hand.who.address.as_str(), &hand.who)])
@@ -109,15 +109,15 @@ pub async fn check(farming: &Farming<'_, '_>, hands: &[Hand], text: &[Text]) -> 
     let mut checker = Checker { view: &view, until, seen: HashSet::new(), best: HashMap::new() };
     let mut reports: Vec<LineReport> = Vec::new();
     for (line, read) in (1..).zip(parsed) {
-        let report = |named, who, solution, fate| LineReport { line, named, who, solution, fate };
+        let report = |named, who, solution, outcome| LineReport { line, named, who, solution, outcome };
         match read {
             Ok(None) => {}
             Err(wrong) => reports.push(report(wrong.farmer, None, None, refused(wrong.code, wrong.message))),
             Ok(Some(offer)) => {
                 let who = ours.get(offer.farmer.as_str()).copied();
-                let (solution, fate) = checker.judge(reports.len(), who, &offer);
+                let (solution, outcome) = checker.judge(reports.len(), who, &offer);
                 let named = who.map_or_else(|| lines::shown(&offer.farmer), |who| who.address.clone());
-                reports.push(report(Some(named), who.cloned(), solution, fate));
+                reports.push(report(Some(named), who.cloned(), solution, outcome));
             }
         }
     }
@@ -140,7 +140,7 @@ struct Checker<'a> {
 }
 
 impl Checker<'_> {
-    fn judge(&mut self, place: usize, who: Option<&Who>, offer: &Offer) -> (Option<Solution>, LineFate) {
+    fn judge(&mut self, place: usize, who: Option<&Who>, offer: &Offer) -> (Option<Solution>, LineOutcome) {
         let Some(who) = who else {
             let why = format!("no farmer {:?}", lines::shown(&offer.farmer));
             return (None, refused("unknown_farmer", why));
@@ -148,22 +148,22 @@ impl Checker<'_> {
         let index = self.view.farm.index;
         if !self.seen.insert((who.id.clone(), offer.nonce)) {
             let why = "the same nonce for the same farmer stands above";
-            return (None, refused(Reason::Duplicate.word(), why));
+            return (None, refused(Reason::Duplicate.as_str(), why));
         }
         let (Some(block), Some(pail)) = (self.view.current(), pail_of(self.view, who)) else {
             let why = format!("farmer {} has no pail in block {index}", who.address);
-            return (None, refused(Reason::NotPlanted.word(), why));
+            return (None, refused(Reason::NotPlanted.as_str(), why));
         };
         let Some(job) = block.job(index, &who.contract_address()) else {
-            return (None, refused(Reason::NotPlanted.word(), "not an address that can plant"));
+            return (None, refused(Reason::NotPlanted.as_str(), "not an address that can plant"));
         };
         let solution = Solution::new(&job, offer.nonce);
         if let Some((reason, why)) = self.fault(who, pail, &solution, offer.hash.as_deref()) {
-            return (Some(solution), refused(reason.word(), why));
+            return (Some(solution), refused(reason.as_str(), why));
         }
         let bid = Bid { who: who.clone(), pail: pail.clone(), solution };
         self.best.insert(who.id.clone(), (place, bid));
-        (Some(solution), LineFate::Valid)
+        (Some(solution), LineOutcome::Valid)
     }
 
     /// Why a nonce is not submitted, whose finder `said` its hash to be that.
@@ -185,9 +185,9 @@ impl Checker<'_> {
         } else if self.view.at.ledger <= pail.sequence {
             (Reason::SameLedger, "planted in this ledger: try again in the next one".to_owned())
         } else if let Some(has) = pail.zeros.filter(|has| zeros <= *has) {
-            (Reason::NotBetter, format!("{zeros} zeros, and {has} are submitted already"))
+            (Reason::NotBetter, format!("{}, and {has} submitted already", counted(zeros, "zero")))
         } else if let Some(above) = above.filter(|above| zeros <= *above) {
-            (Reason::NotBetter, format!("{zeros} zeros, and a line above has {above}"))
+            (Reason::NotBetter, format!("{}, and a line above has {above}", counted(zeros, "zero")))
         } else {
             return None;
         })
@@ -204,11 +204,11 @@ impl Submission {
             .filter_map(|(place, bid)| Some((bid.who.id.as_str(), (*place, self.lines.get(*place)?.line))))
             .collect();
         for (place, line) in self.lines.iter_mut().enumerate() {
-            if let (LineFate::Valid, Some(who)) = (&line.fate, &line.who)
+            if let (LineOutcome::Valid, Some(who)) = (&line.outcome, &line.who)
                 && let Some((winner, by)) = winners.get(who.id.as_str())
                 && *winner != place
             {
-                line.fate = LineFate::Superseded { by: *by };
+                line.outcome = LineOutcome::Superseded { by: *by };
             }
         }
         self
@@ -227,9 +227,9 @@ pub async fn submit(
     let (places, bids): (Vec<usize>, Vec<Bid>) = bids.into_iter().unzip();
     for (places, bids) in places.chunks(GROUP).zip(bids.chunks(GROUP)) {
         let sent = group(farming, permit, block, bids, until).await?;
-        for (place, fate) in places.iter().zip(sent) {
+        for (place, outcome) in places.iter().zip(sent) {
             if let Some(line) = lines.get_mut(*place) {
-                line.fate = fate;
+                line.outcome = outcome;
             }
         }
     }
@@ -245,13 +245,13 @@ async fn group(
     block: u32,
     bids: &[Bid],
     until: u64,
-) -> Result<Vec<LineFate>> {
+) -> Result<Vec<LineOutcome>> {
     let who: Vec<Who> = bids.iter().map(|bid| bid.who.clone()).collect();
     let ask = Ask { who: &who, wallets: false, guess: Some(block) };
     let view = View::read(farming.site, &ask).await?;
     if view.farm.index != block {
         let why = format!("block {block} has rolled over; the farm is at block {}", view.farm.index);
-        return Ok(bids.iter().map(|_| refused(Reason::RolledOver.word(), why.clone())).collect());
+        return Ok(bids.iter().map(|_| refused(Reason::RolledOver.as_str(), why.clone())).collect());
     }
     let sent: Vec<Worked> = send(farming, permit, block, bids, until).await?;
     let view = View::read(farming.site, &ask).await?;
@@ -259,16 +259,18 @@ async fn group(
         pails::note(farming, &view)?;
     }
     let has = |who: &Who| pail_of(&view, who)?.zeros;
-    let fate = |worked: Worked| match (worked.fate, has(&worked.who)) {
-        (Fate::Failed { reason: Reason::NotBetter, .. }, Some(zeros)) => Fate::Elsewhere { zeros },
-        (fate, _) => fate,
+    let outcome = |worked: Worked| match (worked.outcome, has(&worked.who)) {
+        (WorkOutcome::Failed { reason: Reason::NotBetter, .. }, Some(zeros)) => {
+            WorkOutcome::Elsewhere { zeros }
+        }
+        (outcome, _) => outcome,
     };
-    Ok(sent.into_iter().map(|worked| LineFate::Sent(fate(worked))).collect())
+    Ok(sent.into_iter().map(|worked| LineOutcome::Sent(outcome(worked))).collect())
 }
 
 /// An attempt that is not sent: in the audit log always, and beside the farmer's works where it holds a nonce.
 fn record(tx: &Tx<'_>, block: u32, line: &LineReport) -> Result<()> {
-    let LineFate::Refused { code, message } = &line.fate else { return Ok(()) };
+    let LineOutcome::Refused { code, message } = &line.outcome else { return Ok(()) };
     if let (Some(who), Some(solution)) = (&line.who, &line.solution) {
         record_unsent(tx, who, block, solution, code)?;
     }

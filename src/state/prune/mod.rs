@@ -114,7 +114,7 @@ pub fn prune(work: &mut Work<'_>, age: Duration, target: Option<&Path>) -> Resul
     let home = absolute(state.path())?;
     archive::sweep_unless(&home, pending(state.conn())?.map(|(_, archive)| archive.path).as_deref())?;
     if let Some((event, archive)) = pending(state.conn())? {
-        match carry_out(state, permit, event, &archive, *progress, stop) {
+        match execute(state, permit, event, &archive, *progress, stop) {
             // What was deleted of it is in the archive alone; what was not is still here, and is pruned afresh.
             Err(e) if e.code() == Code::Drift => forget(state, permit, event, &e)?,
             Err(e) => return Err(e),
@@ -138,12 +138,12 @@ pub fn prune(work: &mut Work<'_>, age: Duration, target: Option<&Path>) -> Resul
         tx.meta_set(PENDING, &event.to_string())?;
         Ok(event)
     })?;
-    carry_out(state, permit, event, &archive, *progress, stop)?;
+    execute(state, permit, event, &archive, *progress, stop)?;
     Ok(report(Some(cut.at().to_owned()), &archive, false))
 }
 
 /// Gives the archive its name, and deletes what is in it.
-fn carry_out(
+fn execute(
     state: &mut State,
     permit: Permit<'_>,
     event: i64,

@@ -91,7 +91,7 @@ impl Cut {
 
 /// What becomes of a pail's rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
+enum Retention {
     /// It is open, or ended too recently, or lost; or its payment still tells others apart.
     Stays,
     /// It was harvested long ago.
@@ -100,7 +100,7 @@ enum Verdict {
     Never,
 }
 
-impl Verdict {
+impl Retention {
     /// Whether what is about the pail goes; `alone` says so where nothing was ever at stake.
     fn goes(self, alone: bool) -> bool {
         self == Self::Goes || self == Self::Never && alone
@@ -117,7 +117,7 @@ pub(super) struct Selection<'a> {
     /// The ledger of each farmer's oldest plant that is out. While its pail is sought, our own harvests since then must be
     /// told from those of others.
     since: HashMap<String, i64>,
-    verdicts: HashMap<(i64, String), Verdict>,
+    verdicts: HashMap<(i64, String), Retention>,
     /// Harvests that go, by their rows and by their events.
     harvests: [u64; 2],
 }
@@ -188,9 +188,9 @@ impl<'a> Selection<'a> {
         Ok(())
     }
 
-    fn verdict(&mut self, farmer: &str, block: i64) -> Result<Verdict> {
+    fn verdict(&mut self, farmer: &str, block: i64) -> Result<Retention> {
         if block >= self.cut.end_block {
-            return Ok(Verdict::Stays);
+            return Ok(Retention::Stays);
         }
         let pail = (block, farmer.to_owned());
         if let Some(known) = self.verdicts.get(&pail) {
@@ -204,9 +204,9 @@ impl<'a> Selection<'a> {
         Ok(verdict)
     }
 
-    fn judge(&self, pail: &(i64, String)) -> Result<Verdict> {
+    fn judge(&self, pail: &(i64, String)) -> Result<Retention> {
         if self.open.contains(pail) {
-            return Ok(Verdict::Stays);
+            return Ok(Retention::Stays);
         }
         let (block, farmer) = pail;
         let ends = "SELECT outcome, at, ledger FROM harvests
@@ -217,12 +217,12 @@ impl<'a> Selection<'a> {
         if let Some((outcome, at, ledger)) = end {
             let sought = self.since.get(farmer).is_some_and(|since| ledger.is_none_or(|l| l >= *since));
             let goes = outcome != "lost" && at < self.cut.before && !sought;
-            return Ok(if goes { Verdict::Goes } else { Verdict::Stays });
+            return Ok(if goes { Retention::Goes } else { Retention::Stays });
         }
         let plants = "SELECT EXISTS (SELECT 1 FROM plantings
              WHERE farmer_id = ?1 AND block_index = ?2 AND outcome = 'planted')";
         let planted: bool = rows::one(self.conn, plants, params![farmer, block])?;
-        Ok(if planted { Verdict::Stays } else { Verdict::Never })
+        Ok(if planted { Retention::Stays } else { Retention::Never })
     }
 
     fn operations(&mut self, sink: &mut dyn Sink, progress: &mut dyn FnMut(u64)) -> Result<()> {
@@ -251,9 +251,9 @@ impl<'a> Selection<'a> {
             let pail: (Option<String>, Option<i64>) = (row.get("farmer")?, row.get("block")?);
             let verdict = match pail {
                 (Some(farmer), Some(block)) => self.verdict(&farmer, block)?,
-                _ => Verdict::Never,
+                _ => Retention::Never,
             };
-            if verdict.goes(verdict == Verdict::Never && !self.is_wanted(id)?) {
+            if verdict.goes(verdict == Retention::Never && !self.is_wanted(id)?) {
                 let mut found = attempts.query([id])?;
                 while let Some(attempt) = found.next()? {
                     sink.take(ATTEMPTS, attempt)?;

@@ -119,7 +119,7 @@ impl outbox::Effect for Effect {
 
 /// The terms on which transactions are offered and awaited.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Terms {
+pub struct SubmitOptions {
     /// How many at once, and how long they are awaited.
     pub pace: Pace,
     /// How long a transaction is valid, in seconds of ledger time.
@@ -138,7 +138,7 @@ pub struct Terms {
     pub own: BTreeSet<AccountId>,
 }
 
-impl Default for Terms {
+impl Default for SubmitOptions {
     fn default() -> Self {
         Self {
             pace: Pace { parallel: 10, poll: Duration::from_secs(1), wait: Duration::from_mins(4) },

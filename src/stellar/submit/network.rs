@@ -157,7 +157,7 @@ impl Network for StellarNetwork {
 
     /// Whether it was the cap that kept the transaction out.
     fn complaint(&self, intent: &Intent, settled: &Settled) -> Option<Error> {
-        let cap = self.terms.max_inclusion_fee;
+        let cap = self.options.max_inclusion_fee;
         settled.reason.as_ref()?.why.is(Kind::InclusionFee).then(|| {
             let why = format!(
                 "operation \"{}\": inclusion costs more than the {cap} stroops that may be offered",

@@ -12,12 +12,12 @@ const CHUNK: usize = 20;
 /// Requests under way at once.
 const CONCURRENT: usize = 4;
 
-type Asked = (String, oneshot::Sender<Result<Lookup>>);
+type PendingLookup = (String, oneshot::Sender<Result<Lookup>>);
 
 /// The questions that wait to be asked.
 #[derive(Debug, Default)]
 pub(super) struct Polls {
-    asked: RefCell<Vec<Asked>>,
+    asked: RefCell<Vec<PendingLookup>>,
     changed: Notify,
 }
 
@@ -47,7 +47,7 @@ impl Polls {
     }
 }
 
-async fn ask(client: &Client, asked: Vec<Asked>) {
+async fn ask(client: &Client, asked: Vec<PendingLookup>) {
     let (hashes, done): (Vec<String>, Vec<_>) = asked.into_iter().unzip();
     match client.known(async |view| view.transactions(&hashes).await).await {
         Ok(lookups) => {

@@ -2,7 +2,7 @@
 //! dry run shows of that.
 
 use super::polls::Polls;
-use super::{Intent, RESTORE, Reason, Settled, Terms, Why, resources};
+use super::{Intent, RESTORE, Reason, Settled, SubmitOptions, Why, resources};
 use crate::replies::{FeeStats, Refusal, Simulated};
 use crate::transaction::{Action, assemble, draft, price, unsigned};
 use crate::xdr::{
@@ -25,7 +25,7 @@ const LEAST_FEE: u64 = 100;
 /// The network, with the terms on which transactions are offered, and what is known of it while they are.
 pub struct StellarNetwork {
     pub(super) client: Client,
-    pub(super) terms: Terms,
+    pub(super) options: SubmitOptions,
     /// What calls have cost before, in stroops.
     pub(super) usual: Past,
     fees: RefCell<Option<FeeStats>>,
@@ -47,10 +47,10 @@ type Prepared = outbox::Prepared<StellarNetwork>;
 
 impl StellarNetwork {
     /// Of this client, on these terms.
-    pub fn new(client: &Client, terms: Terms) -> Self {
+    pub fn new(client: &Client, options: SubmitOptions) -> Self {
         Self {
             client: client.clone(),
-            terms,
+            options,
             usual: Past::new(),
             fees: RefCell::default(),
             sequences: RefCell::default(),
@@ -95,14 +95,14 @@ impl StellarNetwork {
         let fees = self.fees.borrow();
         let fees = fees.as_ref()?;
         let paid = if is_contract { &fees.soroban } else { &fees.classic };
-        let wanted = paid.at(self.terms.percentile).max(LEAST_FEE);
-        let cap = u64::from(self.terms.max_inclusion_fee);
+        let wanted = paid.at(self.options.percentile).max(LEAST_FEE);
+        let cap = u64::from(self.options.max_inclusion_fee);
         Some((u32::try_from(wanted.min(cap)).unwrap_or(u32::MAX), wanted > cap))
     }
 
     /// Who pays for this source's transactions, if not itself.
     pub(super) fn payer(&self, source: &AccountId) -> Option<&AccountId> {
-        self.terms.payer.as_ref().filter(|payer| *payer != source && !self.terms.own.contains(source))
+        self.options.payer.as_ref().filter(|payer| *payer != source && !self.options.own.contains(source))
     }
 
     /// As [`outbox::Network::prepare`].
@@ -137,7 +137,7 @@ impl StellarNetwork {
             return Ok(Prepared::Refused(Box::new(Settled::refused(Reason::of(words)))));
         };
         let now = self.client.seen().unwrap_or(view.ledger()).close_time;
-        let until = now.saturating_add(self.terms.valid_sec).min(intent.valid_until.unwrap_or(u64::MAX));
+        let until = now.saturating_add(self.options.valid_sec).min(intent.valid_until.unwrap_or(u64::MAX));
         if until <= now {
             return Ok(Prepared::Refused(Box::new(Settled::too_late(until, now))));
         }
@@ -157,8 +157,8 @@ impl StellarNetwork {
                     return Err(Error::new(Code::BadReply, why));
                 }
                 Ok(found) => {
-                    transaction = assemble(transaction, &found, self.terms.resource_margin)?;
-                    if let Some(error) = resources::check(intent, &transaction, &self.terms, &self.usual)? {
+                    transaction = assemble(transaction, &found, self.options.resource_margin)?;
+                    if let Some(error) = resources::check(intent, &transaction, &self.options, &self.usual)? {
                         dear.set(dear.get() + 1);
                         if dear.get() < self.client.endpoints() {
                             return Err(error);
@@ -236,11 +236,15 @@ pub struct Rehearsal {
 ///
 /// # Errors
 /// Of the whole: no endpoint serves. Of one: `transaction_failed` where the simulation fails.
-pub async fn rehearse(client: &Client, terms: &Terms, intents: &[Intent]) -> Result<Vec<Result<Rehearsal>>> {
-    let network = StellarNetwork::new(client, terms.clone());
+pub async fn rehearse(
+    client: &Client,
+    options: &SubmitOptions,
+    intents: &[Intent],
+) -> Result<Vec<Result<Rehearsal>>> {
+    let network = StellarNetwork::new(client, options.clone());
     network.read(intents.iter().map(|intent| &intent.source)).await?;
     let rehearsals = iter(intents).map(|intent| rehearse_one(&network, intent));
-    Ok(rehearsals.buffered(terms.pace.parallel.max(1)).collect().await)
+    Ok(rehearsals.buffered(options.pace.parallel.max(1)).collect().await)
 }
 
 async fn rehearse_one(network: &StellarNetwork, intent: &Intent) -> Result<Rehearsal> {

@@ -1,6 +1,6 @@
 //! What the resources of a contract call may cost: the operator's cap, and what the same call has cost before.
 
-use super::{Intent, Terms};
+use super::{Intent, SubmitOptions};
 use crate::transaction::Action;
 use crate::xdr::{Transaction, TransactionExt};
 use base::amount::{Base, to_units};
@@ -36,14 +36,14 @@ fn excess(fee: i64, cap: i64, usual: Option<i64>) -> Option<Excess> {
 pub(super) fn check(
     intent: &Intent,
     transaction: &Transaction,
-    terms: &Terms,
+    options: &SubmitOptions,
     usual: &Past,
 ) -> Result<Option<Error>> {
     let TransactionExt::V1(data) = &transaction.ext else { return Ok(None) };
     // Only a call is the same call again; the lives of few entries cost less than those of many.
     let usual = usual.get(intent.kind).filter(|_| matches!(intent.action, Action::Invoke { .. }));
     let usual = usual.map(|fee| i64::try_from(*fee).unwrap_or(i64::MAX));
-    let cap = terms.max_resource_fee;
+    let cap = options.max_resource_fee;
     let Some(excess) = excess(data.resource_fee, cap, usual) else { return Ok(None) };
     let fee = lumens(data.resource_fee);
     let why = match excess {

@@ -2,6 +2,7 @@
 
 use alloy::primitives::I256;
 use base::amount::{Base, mul_div, pow10};
+use base::clock::span;
 use strum::{IntoStaticStr, VariantNames};
 
 /// What a feed answered, at one block.
@@ -47,10 +48,10 @@ pub enum Refusal {
     #[error("round {round_id} was answered in round {answered_in_round}")]
     IncompleteRound { round_id: u128, answered_in_round: u128 },
     /// Dated after the block.
-    #[error("dated {ahead_sec} s after its block, more than {FUTURE_SKEW_SEC} s")]
+    #[error("dated {} after its block, more than {}", span(*ahead_sec), span(FUTURE_SKEW_SEC))]
     Future { ahead_sec: u64 },
     /// Too old.
-    #[error("{age_sec} s old, the limit is {limit_sec} s")]
+    #[error("{} old, the limit is {}", span(*age_sec), span(*limit_sec))]
     Stale { age_sec: u64, limit_sec: u64 },
     /// Below `min` or above `max`, in whole units as the next.
     #[error("price {price} is outside {bounds}")]

@@ -63,7 +63,7 @@ impl Source {
             ("chainlink", Some(address), None) => Ok(Self::Chainlink(address)),
             ("adapter", Some(contract), None) => {
                 let token = asset.parse().map_err(|_| {
-                    wrong("asset", format!("an adapter is asked by a token's address, \"{asset}\" is none"))
+                    wrong("asset", format!("an adapter needs a token's address, not \"{asset}\""))
                 })?;
                 Ok(Self::Adapter { contract, token })
             }
@@ -77,7 +77,7 @@ impl Source {
             ("chainlink" | "adapter", _, Some(_)) => {
                 Err(wrong("price", format!("the kind {kind} has none: the contract gives it")))
             }
-            _ => Err(Error::new(Code::InvalidValue, format!("\"{kind}\" is no feed kind"))
+            _ => Err(Error::new(Code::InvalidValue, format!("invalid feed kind: \"{kind}\""))
                 .hint(format!("there are: {}", Self::VARIANTS.join(", ")))),
         }
     }

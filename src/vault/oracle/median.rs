@@ -5,7 +5,7 @@ use super::fetch::{Deviation, Fetched, fetch};
 use crate::feed::{Feed, of_asset};
 use crate::pool::ViewStamp;
 use base::amount::{Base, mul_div, to_people};
-use base::{Code, Error, Result, say};
+use base::{Code, Error, Result, counted, say};
 use evm::{At, Chain};
 use state::Work;
 
@@ -113,7 +113,7 @@ pub async fn aggregate(
     let feeds: Vec<Feed> = of_asset(work.state.conn(), asset)?;
     let quorum = min_quorum.unwrap_or_else(|| majority(feeds.len()));
     if quorum > feeds.len() {
-        let why = format!("{quorum} is more than the {} feeds that price {asset}", feeds.len());
+        let why = format!("{quorum} is more than the {} of {asset}", counted(feeds.len(), "feed"));
         return Err(Error::field(Code::InvalidValue, "min-quorum", why)
             .hint(say("add feeds with: ").run("oracle add")));
     }

@@ -31,9 +31,8 @@ pub fn standing(answer: I256, started_at: U256, block_time: u64, grace_sec: u64)
         return Err("the sequencer feed has not been initialised".into());
     }
     if since <= grace_sec {
-        return Err(format!(
-            "the chain's sequencer is up for {since} s only, the grace period is {grace_sec} s"
-        ));
+        let (since, grace) = (clock::span(since), clock::span(grace_sec));
+        return Err(format!("the chain's sequencer is up for {since} only, the grace period is {grace}"));
     }
     Ok(())
 }
@@ -45,9 +44,9 @@ mod tests {
     #[test]
     fn up_for_longer_than_the_grace_period_is_up() {
         for (answer, started_at, want) in [
-            (0, 1_000, "up for 3600 s only"),
+            (0, 1_000, "up for 1h only"),
             (0, 999, ""),
-            (0, 5_000, "up for 0 s only"),
+            (0, 5_000, "up for 0s only"),
             (0, 0, "not been initialised"),
             (1, 999, "down since 1h"),
             (1, 0, "is down"),

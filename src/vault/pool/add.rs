@@ -126,11 +126,11 @@ fn known(work: &Work<'_>, ask: &AddPool) -> Result<Option<Pool>> {
         return Ok(Some(pool));
     }
     let why = if pool.name == ask.name && pool.address == ask.address {
-        format!("pool \"{}\" is there already, with other settings", pool.name)
+        format!("pool \"{}\" exists already, with other settings", pool.name)
     } else if pool.name == ask.name {
         format!("the name \"{}\" is taken by the pool at {}", ask.name, pool.address)
     } else {
-        format!("{} is there already as pool \"{}\"", ask.address, pool.name)
+        format!("{} exists already as pool \"{}\"", ask.address, pool.name)
     };
     Err(Error::new(Code::Conflict, why).hint(say("see it with: ").run("pool show").of("NAME")))
 }

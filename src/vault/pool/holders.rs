@@ -3,7 +3,7 @@
 use super::holdings::{Holdings, MemberId, Movement};
 use super::store::Pool;
 use base::amount::{Base, Delta, Digits};
-use base::{Code, Error, Result, say};
+use base::{Code, Error, Result, counted, say};
 use rusqlite::{Connection, Row, params};
 use state::columns::{at, db_block};
 use state::rows;
@@ -172,7 +172,10 @@ impl Held {
         }
         let held = sum.map_or_else(|| "more than 2^256".to_owned(), |sum| pool.shares(sum).to_string());
         let (named, total) = (pool.abi.total_shares(), pool.shares(total_shares));
-        let why = format!("its {count} holders have {held}, {named} is {total} at block {block}");
+        let why = format!(
+            "balances of {} sum to {held}, {named} is {total} at block {block}",
+            counted(count, "holder")
+        );
         let hint = format!(
             "the token moves shares without Transfer logs, or it is older than deploy block {}",
             pool.deploy_block

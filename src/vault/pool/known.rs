@@ -58,7 +58,7 @@ pub fn difference(before: &Contract, now: &Contract) -> String {
         words.push(format!("its implementation is {now} instead of {before}"));
     }
     if before.asset_decimals != now.asset_decimals {
-        let shown = |it: Option<u8>| it.map_or_else(|| "untold".to_owned(), |it| it.to_string());
+        let shown = |it: Option<u8>| it.map_or_else(|| "unknown".to_owned(), |it| it.to_string());
         let (now, before) = (shown(now.asset_decimals), shown(before.asset_decimals));
         words.push(format!("the decimals of its asset are {now} instead of {before}"));
     }
@@ -100,7 +100,7 @@ mod tests {
             (Contract { code_hash: B256::repeat_byte(2), ..before.clone() }, "its code has the hash 0x0202"),
             (Contract { implementation: Some(at), ..before.clone() }, "its implementation is 0x0707"),
             (decimals(Some(18)), "decimals of its asset are 18 instead of 6"),
-            (decimals(None), "decimals of its asset are untold instead of 6"),
+            (decimals(None), "decimals of its asset are unknown instead of 6"),
             (Contract { can_pause: false, ..before.clone() }, "it does not answer paused() any more"),
         ] {
             let said = difference(&before, &now);

@@ -60,7 +60,7 @@ pub fn list_members(conn: &Connection, after: i64, limit: u32) -> Result<Vec<Mem
 pub fn add_member(tx: &Tx<'_>, address: Address, name: Option<&str>) -> Result<(Member, bool)> {
     if let Some(name) = name {
         if name.is_empty() || name.starts_with("0x") {
-            return Err(Error::field(Code::InvalidValue, "name", format_args!("\"{name}\" is no name"))
+            return Err(Error::field(Code::InvalidValue, "name", format_args!("invalid name: \"{name}\""))
                 .hint("a name is not empty and does not look like an address"));
         }
         let holder: Option<String> =

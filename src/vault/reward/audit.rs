@@ -14,7 +14,7 @@ use crate::pool::{self, Pool, ViewStamp, abi};
 use crate::sync;
 use alloy::primitives::Address;
 use base::amount::Base;
-use base::{Code, Error, Progress, Result, Stop, forms, say};
+use base::{Code, Error, Progress, Result, Stop, counted, forms, say};
 use evm::{At, Chain, LogRange, PinnedView};
 use rusqlite::Connection;
 use schemars::JsonSchema;
@@ -50,7 +50,7 @@ pub struct Difference {
     pub member: Option<String>,
     /// Which figure.
     pub field: &'static str,
-    /// What stands in the state; amounts in base units.
+    /// What the state has; amounts in base units.
     pub stored: Option<String>,
     /// What it comes to.
     pub computed: Option<String>,
@@ -116,7 +116,9 @@ pub async fn verify_on_chain(
             let again = match reading(conn, (second, true), subjects, progress, stop).await {
                 Ok(again) => again,
                 Err(e) if other.is_none() => return Err(e),
-                Err(e) if matches!(e.code(), Code::Interrupted | Code::State | Code::StateCorrupt) => return Err(e),
+                Err(e) if matches!(e.code(), Code::Interrupted | Code::State | Code::StateCorrupt) => {
+                    return Err(e);
+                }
                 Err(e) => {
                     view.warn(format!("endpoint {:?} gave no second reading: {e}", second.endpoint()));
                     return Ok(found);
@@ -126,12 +128,12 @@ pub async fn verify_on_chain(
                 return Ok(found);
             }
             view.warn(format!(
-                "read at endpoint {:?} there are {} differences, read again at endpoint {:?} there are {}: one of the readings \
+                "{} as read at endpoint {:?}, {} as read again at endpoint {:?}: one of the readings \
                  left out transfers; the one that fits what was paid better is shown",
+                counted(found.total, "difference"),
                 view.endpoint(),
-                found.total,
-                second.endpoint(),
-                again.total
+                again.total,
+                second.endpoint()
             ));
             Ok(if again.total < found.total { again } else { found })
         })

@@ -6,7 +6,7 @@ use crate::pool::holdings::MemberId;
 use crate::pool::{self, Pool};
 use alloy::primitives::Address;
 use base::amount::Base;
-use base::{Code, Error, Result, say};
+use base::{Code, Error, Result, counted, say};
 use evm::{BlockRef, CallError, PinnedView};
 use rusqlite::Connection;
 use serde::Serialize;
@@ -194,8 +194,7 @@ pub(super) fn refusal(pool: &Pool, differs: &[Differs]) -> Error {
     let others: BTreeSet<Address> = differs.iter().map(|differs| differs.member).collect();
     let more = match others.len().saturating_sub(1) {
         0 => String::new(),
-        1 => "; so does 1 more member".to_owned(),
-        more => format!("; so do {more} more members"),
+        more => format!("; the same for {}", counted(more, "more member")),
     };
     let (stored_shares, has) = (pool.shares(*stored), pool.shares(*chain));
     let why = format!(

@@ -112,11 +112,11 @@ const PROOFS: usize = 100;
 enum Scope {
     /// Everything; rewards begin at this block, where the operator names it.
     All(Option<u64>),
-    /// What was made by hand: all of it, or one epoch of one pool.
+    /// What was made manually: all of it, or one epoch of one pool.
     Manual(Option<(i64, i64)>),
 }
 
-/// Distributes what is due: the closed epochs of the grid, and those made by hand. Running it again for the same
+/// Distributes what is due: the closed epochs of the grid, and those made manually. Running it again for the same
 /// blocks changes nothing. A pool's own failure is in the report and leaves the others done.
 pub async fn cycle(
     work: &mut Work<'_>,
@@ -133,7 +133,7 @@ pub async fn cycle(
     run(work, chain, Scope::All(from), None, at).await
 }
 
-/// Distributes epochs that were made by hand: one, by its id and its pool's, or all that are due.
+/// Distributes epochs that were made manually: one, by its id and its pool's, or all that are due.
 /// A pool's own failure is in the report: `not_final` where the named epoch's blocks are not all final, `conflict` where epochs
 /// before it are not distributed.
 pub async fn distribute_manual(

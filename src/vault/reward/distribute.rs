@@ -32,7 +32,7 @@ pub struct Distributed {
 /// What an epoch comes to: part + carry in = distributed + carry out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sums {
-    /// The pool's part of the emission or the total given by hand, base units, as all that follow.
+    /// The pool's part of the emission or the total given manually, base units, as all that follow.
     pub part: Base,
     /// Carried in from the epoch before.
     pub carry_in: Base,
@@ -51,7 +51,7 @@ pub struct Sums {
 pub(super) enum Due<'a> {
     /// One of the grid, by the terms in force at its start.
     Grid(Epoch, &'a Terms),
-    /// One made by hand.
+    /// One made manually.
     Manual(&'a EpochRow),
 }
 
@@ -81,7 +81,7 @@ impl Due<'_> {
 /// The parts of an epoch, worked out before the transaction.
 pub(super) struct Draft<'a> {
     pub due: Due<'a>,
-    /// (pool id, weight) of the pools that share the emission; none for one made by hand.
+    /// (pool id, weight) of the pools that share the emission; none for one made manually.
     pub sharers: Vec<(i64, u32)>,
     pub last: LastBlock,
     /// How its holders were compared with the chain.

@@ -43,11 +43,11 @@ pub struct EpochRow {
     pub basis: Basis,
     /// The reward token's address.
     pub asset: String,
-    /// The pool's weight in millionths; `None` for one made by hand.
+    /// The pool's weight in millionths; `None` for one made manually.
     pub weight_ppm: Option<u32>,
-    /// Sum of the weights of all pools; `None` for one made by hand.
+    /// Sum of the weights of all pools; `None` for one made manually.
     pub weight_sum_ppm: Option<u64>,
-    /// The pool's part of the emission, or the total given by hand; reward base units, as all that follow.
+    /// The pool's part of the emission, or the total given manually; reward base units, as all that follow.
     pub part: Base,
     /// Carried in from the pool's epoch before.
     pub carry_in: Base,
@@ -67,7 +67,7 @@ pub struct EpochRow {
 
 #[cfg(test)]
 impl EpochRow {
-    /// One that was made by hand and gives one base unit.
+    /// One that was made manually and gives one base unit.
     pub(super) fn created(start: u64, end: u64) -> Self {
         Self {
             id: 1,
@@ -162,7 +162,7 @@ pub fn starting_at(conn: &Connection, pool: &Pool, start: u64) -> Result<Option<
     rows::first(conn, &sql, params![pool.id, db_block(start)?], read)
 }
 
-/// Epochs made by hand and not distributed yet, of every pool, by pool and block. They stand at or after their
+/// Epochs made manually and not distributed yet, of every pool, by pool and block. They stand at or after their
 /// pool's cursor.
 pub fn created(conn: &Connection) -> Result<Vec<EpochRow>> {
     // CROSS JOIN keeps the order: the pools are few, the epochs many.

@@ -1,4 +1,4 @@
-//! What a pool is paid next: an epoch made by hand, or the next one of the grid. Pure.
+//! What a pool is paid next: an epoch made manually, or the next one of the grid. Pure.
 //!
 //! Epochs of a pool never overlap and leave no gap. The grid is common to all pools that have a weight; an epoch made by
 //! hand stands in the place of the grid's epochs that it covers: the pool takes no part in their emission, which goes to
@@ -15,7 +15,7 @@ use base::{Code, Error, Remedy, Result, say};
 pub enum Step {
     /// An epoch of the grid.
     Grid(Epoch),
-    /// One made by hand and not distributed yet.
+    /// One made manually and not distributed yet.
     Manual(Box<EpochRow>),
 }
 
@@ -29,14 +29,14 @@ impl Step {
     }
 }
 
-/// One pool's way: its place, its weight, and what is made by hand ahead of it.
+/// One pool's way: its place, its weight, and what is made manually ahead of it.
 #[derive(Debug, Clone, Default)]
 pub struct Lane {
     /// First block that is not paid; `None` where rewards have not begun.
     pub cursor: Option<u64>,
     /// First block that the pool has a weight for; `None` without one.
     pub weighted_from: Option<u64>,
-    /// Epochs made by hand and not distributed, in order, all at or after the cursor.
+    /// Epochs made manually and not distributed, in order, all at or after the cursor.
     pub created: Vec<EpochRow>,
 }
 
@@ -75,12 +75,12 @@ impl Lane {
         })
     }
 
-    /// First block that has no epoch yet, of those that are paid or made by hand; `None` where rewards have not begun.
+    /// First block that has no epoch yet, of those that are paid or made manually; `None` where rewards have not begun.
     pub fn free(&self) -> Option<u64> {
         self.created.last().map(|row| row.epoch.end).or(self.cursor)
     }
 
-    /// Where the pool takes part in the grid again, once what is made by hand before `free` is paid. `None` without a
+    /// Where the pool takes part in the grid again, once what is made manually before `free` is paid. `None` without a
     /// weight, or without a schedule yet.
     pub fn joins(&self, schedule: &[Terms], free: u64) -> Option<u64> {
         self.weighted_from.and_then(|from| boundary_from(schedule, free.max(from)))
@@ -94,7 +94,7 @@ impl Lane {
         (start < end).then_some(Epoch { start, end })
     }
 
-    /// Whether an epoch may be made by hand there; `emitted_to` is the first block that nothing is emitted for,
+    /// Whether an epoch may be made manually there; `emitted_to` is the first block that nothing is emitted for,
     /// `earliest` where the pool's rewards can begin. An error names the blocks that would do.
     pub fn place(&self, schedule: &[Terms], epoch: Epoch, emitted_to: u64, earliest: u64) -> Result<()> {
         let Epoch { start, end } = epoch;

@@ -1,5 +1,5 @@
 //! Before a cycle: the terms of emission are written down, each pool with a weight gets its first epoch, and each closed
-//! epoch its budget. And `reward epoch create`: an epoch of one pool, made by hand. How it fits in with the others: `lane`.
+//! epoch its budget. And `reward epoch create`: an epoch of one pool, made manually. How it fits in with the others: `lane`.
 
 use super::accrual::Basis;
 use super::budget::{Budget, budgets};
@@ -66,7 +66,7 @@ pub(super) fn prepare(
     }
     // What pools carry is counted in that token.
     same_token(tx.conn(), &wanted.asset)?;
-    // Epochs made by hand end on the grid of their day.
+    // Epochs made manually end on the grid of their day.
     let by_hand = created(tx.conn())?.iter().map(|row| row.epoch.end).max().unwrap_or_default();
     let open = undecided(tx.conn())?.max(head + 1).max(by_hand);
     if let Some(Change { withdrawn, announced }) = change(&schedule(tx.conn())?, wanted, open) {
@@ -94,7 +94,7 @@ pub(super) fn prepare(
         let effective = weight.map_or(0, |row| row.effective_block);
         let earliest = pool.reward_genesis.unwrap_or(0).max(effective).max(emitted);
         let start = boundary_from(&terms, earliest).ok_or_else(|| {
-            Error::new(Code::InvalidValue, format!("rewards of pool \"{}\" begin never", pool.name))
+            Error::new(Code::InvalidValue, format!("rewards of pool \"{}\" never start", pool.name))
         })?;
         if start > head {
             // Other settings may come first, and move the boundary.

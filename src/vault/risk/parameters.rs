@@ -29,7 +29,7 @@ impl Window {
     /// Reads the word.
     pub fn parse(word: &str) -> Result<Self> {
         word.parse().map_err(|_| {
-            Error::field(Code::InvalidValue, "window", format_args!("\"{word}\" is no window"))
+            Error::field(Code::InvalidValue, "window", format_args!("invalid window: \"{word}\""))
                 .hint(format!("windows: {}", Self::VARIANTS.join(", ")))
         })
     }

@@ -2,6 +2,7 @@
 //! out. Pure.
 
 use base::amount::{Base, mul_div};
+use base::counted;
 use schemars::JsonSchema;
 use serde::Serialize;
 use strum::{IntoStaticStr, VariantArray};
@@ -43,7 +44,7 @@ pub enum Verdict {
     Ok,
     /// Not within limits; says by what.
     Violated(String),
-    /// Cannot be told; counts as a finding.
+    /// Cannot be evaluated; counts as a finding.
     Unknown(String),
 }
 
@@ -60,7 +61,7 @@ pub fn streak(feed: &str, refused: u64, threshold: u64) -> Verdict {
     if refused < threshold {
         return Verdict::Ok;
     }
-    Verdict::Violated(format!("feed \"{feed}\" was refused {refused} times in a row"))
+    Verdict::Violated(format!("feed \"{feed}\" was refused {} in a row", counted(refused, "time")))
 }
 
 /// Whether withdrawals of 24 h pass the share of TVL that trips the breaker; base units, `None` = no threshold.

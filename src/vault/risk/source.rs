@@ -54,7 +54,7 @@ impl Engine {
             ("viddhana" | "legacy", None) => {
                 Err(wrong("engine-address", format!("the engine {word} needs one")))
             }
-            _ => Err(wrong("engine", format!("\"{word}\" is no risk engine"))),
+            _ => Err(wrong("engine", format!("invalid risk engine: \"{word}\""))),
         }
     }
 }

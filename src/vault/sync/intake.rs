@@ -8,7 +8,7 @@ use crate::pool::holdings::MemberId;
 use alloy::primitives::{Address, B256};
 use alloy::sol_types::SolEvent;
 use base::amount::{Base, Delta, Digits};
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, counted};
 use evm::{BlockRef, EventLog, LogRange};
 use rusqlite::{Connection, ErrorCode, params};
 use state::bulk::{insert_all, more_of};
@@ -367,7 +367,7 @@ pub fn decode(log: &EventLog) -> Result<Transfer> {
     let decoded = if data == 32 {
         Transfer::decode_log(&log.inner).map(|log| log.data).map_err(|e| e.to_string())
     } else {
-        Err(format!("its data has {data} bytes, not 32"))
+        Err(format!("its data has {}, not 32", counted(data, "byte")))
     };
     decoded.map_err(|e| {
         let (token, block) = (log.inner.address, log.block_number);

@@ -7,7 +7,7 @@ use crate::pool::holders::holdings_before;
 use crate::pool::{self, Pool, Snapshot, ViewStamp};
 use alloy::primitives::Address;
 use base::amount::{Base, Quantity};
-use base::{Code, Error, Progress, Result, Stop, forms, say};
+use base::{Code, Error, Progress, Result, Stop, clock, forms, say};
 use evm::{At, BlockRef, Chain, Handle, PinnedView};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -23,7 +23,7 @@ const PER_ROUND: usize = 5_000;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Figure {
-    /// An amount, a rate, or a limit where null is none.
+    /// An amount, a rate, or a limit, where null means no limit.
     Amount(Option<Quantity>),
     /// A flag; null where the contract has none.
     Flag(Option<bool>),
@@ -36,7 +36,7 @@ impl fmt::Display for Figure {
         match self {
             Self::Amount(Some(amount)) => write!(f, "{amount}"),
             Self::Flag(Some(flag)) => f.write_str(if *flag { "yes" } else { "no" }),
-            Self::Seconds(Some(seconds)) => write!(f, "{seconds} s"),
+            Self::Seconds(Some(seconds)) => f.write_str(&clock::span(*seconds)),
             Self::Amount(None) | Self::Flag(None) | Self::Seconds(None) => f.write_str("none"),
         }
     }

@@ -11,7 +11,7 @@ use crate::pool::{self, Pool, ViewStamp, newest_known};
 use crate::risk;
 use crate::risk::rules::{Rule, Verdict, rate_drop};
 use base::amount::{Base, Quantity};
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, counted};
 use evm::{At, Chain, PinnedView};
 use rusqlite::{Connection, params};
 use schemars::JsonSchema;
@@ -278,7 +278,7 @@ fn store_all(
     }
     let subject = match accepted {
         [(_, pool, _)] => pool.name.clone(),
-        many => format!("{} pools", many.len()),
+        many => counted(many.len(), "pool"),
     };
     tx.event(
         "pool.synced",

@@ -11,7 +11,7 @@ use state::columns::{at, maybe_at};
 use state::{Tx, rows};
 use strum::{EnumString, IntoStaticStr, VariantNames};
 
-/// Where a withdrawal stands.
+/// The status of a withdrawal.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema, EnumString, IntoStaticStr, VariantNames,
 )]
@@ -35,7 +35,7 @@ impl Status {
     /// Reads the word; an error lists the words there are.
     pub fn parse(flag: &str, word: &str) -> Result<Self> {
         word.parse().map_err(|_| {
-            Error::new(Code::InvalidValue, format!("{flag}: \"{word}\" is no status of a withdrawal"))
+            Error::new(Code::InvalidValue, format!("{flag}: invalid withdrawal status: \"{word}\""))
                 .hint(format!("there are: {}", Self::VARIANTS.join(", ")))
         })
     }

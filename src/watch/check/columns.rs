@@ -142,7 +142,7 @@ const WHOLE: &[fn(&Connection) -> Result<()>] = &[
             let read = match row.get::<_, String>("network")?.as_str() {
                 Stellar::NAME => Stellar::stored(&envelope).map(drop),
                 Evm::NAME => Evm::stored(&envelope).map(drop),
-                other => Err(Error::corrupt(format!("unknown network \"{other}\""))),
+                other => Err(Error::corrupt(format!("invalid network: \"{other}\""))),
             };
             read.map_err(|e| e.context(format!("operation_attempts ({})", shown(row, 2))))
         })
@@ -173,10 +173,10 @@ fn oddity(row: &Row<'_>, column: usize, form: Option<Form>) -> Option<String> {
         }
         (form, ValueRef::Text(text)) => match std::str::from_utf8(text) {
             Ok(text) => parse(form?, text).err().map(|e| e.to_string()),
-            Err(_) => Some("the text is no UTF-8".to_owned()),
+            Err(_) => Some("the text is not UTF-8".to_owned()),
         },
         (None, _) => None,
-        (Some(_), other) => Some(format!("{} stands there", other.data_type())),
+        (Some(_), other) => Some(format!("found {}", other.data_type())),
     }
 }
 
@@ -193,7 +193,7 @@ fn parse(form: Form, text: &str) -> Result<()> {
 }
 
 fn odd(text: &str) -> Error {
-    Error::new(Code::StateCorrupt, format!("\"{text}\" stands where a number belongs"))
+    Error::new(Code::StateCorrupt, format!("\"{text}\" is not a number"))
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use super::groups::{Groups, side_by_side};
 use super::{add, each};
-use base::Result;
 use base::amount::Delta;
+use base::{Result, counted};
 use rusqlite::{Connection, Row, Statement};
 use state::columns::{at, stored};
 use std::collections::BTreeMap;
@@ -111,14 +111,14 @@ pub(super) fn harvests_equal_credits(conn: &Connection) -> Result<Vec<String>> {
             booked = next_event()?;
         }
         let (Some(event), 1) = (last, times) else {
-            found.push(format!("{}: harvested, and booked {times} times", shown(&pail)));
+            found.push(format!("{}: harvested, and recorded {}", shown(&pail), counted(times, "time")));
             continue;
         };
         let want = (Delta::debit(stake), Delta::debit(reward));
         let (stake, mint) = moved_by(&mut moved, event)?;
         if (stake, mint) != want {
             found.push(format!(
-                "{}: stake and reward are {} and {}, event {event} booked {stake} and {mint}",
+                "{}: stake and reward are {} and {}, event {event} recorded {stake} and {mint}",
                 shown(&pail),
                 want.0,
                 want.1
@@ -163,7 +163,7 @@ fn strays(conn: &Connection) -> Result<Vec<String>> {
 
 /// Says it once, however often it was booked.
 fn unharvested(found: &mut Vec<String>, pail: &Pail) {
-    let words = format!("{}: booked as harvested without a harvest", shown(pail));
+    let words = format!("{}: recorded as harvested without a harvest", shown(pail));
     if found.last() != Some(&words) {
         found.push(words);
     }
@@ -191,7 +191,7 @@ pub(super) fn losses_equal_compensations(conn: &Connection) -> Result<Vec<String
             add(&mut sum, stored(stake)?)?;
         }
         match (stake, amount) {
-            (_, None) => found.push(format!("{}: lost, and nobody answers for it", shown(&pail))),
+            (_, None) => found.push(format!("{}: lost, and nobody is responsible", shown(&pail))),
             (stake, Some(amount)) if stake.as_ref() != Some(&amount) => {
                 let stake = stake.unwrap_or_else(|| "nothing".to_owned());
                 found.push(format!("{}: {stake} lost, {amount} to be compensated", shown(&pail)));

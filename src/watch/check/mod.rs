@@ -17,10 +17,10 @@ use serde::Serialize;
 use state::columns::only;
 use state::{brought_forward, rows, verify_chain};
 
-/// What was looked at and what does not hold.
+/// What was checked and what does not hold.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct CheckReport {
-    /// Every invariant that was looked at, by name.
+    /// Every invariant that was checked, by name.
     pub checked: Vec<&'static str>,
     /// What does not hold; empty for a sound file.
     pub findings: Vec<Finding>,

@@ -2,8 +2,8 @@
 
 use super::groups::{Groups, side_by_side};
 use super::{add, each, sum};
-use base::Result;
 use base::amount::{Base, Delta};
+use base::{Result, counted};
 use rusqlite::{Connection, Row};
 use state::columns::{at, only};
 use std::collections::BTreeMap;
@@ -105,7 +105,7 @@ pub(super) fn emission_conserves(conn: &Connection) -> Result<Vec<String>> {
     Ok(found)
 }
 
-/// What was emitted, and given by hand, stands with members or is carried: by pools, to the next emission, or as the part of
+/// What was emitted, and given manually, stands with members or is carried: by pools, to the next emission, or as the part of
 /// pools that lag. Emissions follow each other, and each takes in what the one before left.
 pub(super) fn emission_is_accounted_for(conn: &Connection) -> Result<Vec<String>> {
     let mut found = Vec::new();
@@ -146,9 +146,7 @@ pub(super) fn emission_is_accounted_for(conn: &Connection) -> Result<Vec<String>
     each(conn, "SELECT reward_carry FROM pools", |row| add(&mut standing, at(row, "reward_carry")?))?;
     add(&mut standing, due(conn)?)?;
     if emitted != standing {
-        found.push(format!(
-            "{emitted} was emitted and given by hand, {standing} stands with members or is carried"
-        ));
+        found.push(format!("{emitted} was emitted or given manually, {standing} is with members or carried"));
     }
     Ok(found)
 }
@@ -194,7 +192,7 @@ pub(super) fn exports_equal_unclaimed(conn: &Connection) -> Result<Vec<String>> 
                 rows += 1;
             }
             if (left, rows) != (total, count) {
-                found.push(format!("epoch {id}: its tree holds {count} rewards of {total}, {rows} of {left} are unclaimed"));
+                found.push(format!("epoch {id}: tree of {} of {total}, unclaimed: {rows} of {left}", counted(count, "reward")));
             }
             if !told.unwrap_or_default() {
                 found.push(format!("epoch {id}: no event tells of its tree"));

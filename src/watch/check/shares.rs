@@ -2,8 +2,8 @@
 
 use super::groups::{Groups, side_by_side};
 use super::{each, overflow, sum};
-use base::Result;
 use base::amount::{Base, Weight};
+use base::{Result, counted};
 use rusqlite::Connection;
 use state::columns::at;
 use std::collections::BTreeMap;
@@ -64,7 +64,7 @@ pub(super) fn shares_equal_transfers(conn: &Connection) -> Result<Vec<String>> {
         let total = totals.entry(pool).or_default();
         *total = sum(*total, held)?;
         if moved.gave.checked_add(Weight::from(held)) != Some(moved.got) {
-            let said = shares.map_or_else(|| "no row".to_owned(), |shares| format!("{shares} shares"));
+            let said = shares.map_or_else(|| "no row".to_owned(), |shares| counted(shares, "share"));
             found.push(format!("pool {pool}, member {member}: {said}, transfers say {moved}"));
         }
         Ok(())

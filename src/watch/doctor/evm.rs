@@ -1,6 +1,6 @@
 //! The EVM side: every endpoint at once, and on each of them the contracts that the state counts on.
 
-pub use super::peers::Terms;
+pub use super::peers::ProbeOptions;
 use super::peers::{self, Probed};
 use super::{Line, Told};
 use alloy::primitives::Address;
@@ -26,7 +26,11 @@ pub struct Wanted {
 
 /// Asks every endpoint side by side. Returns the lines, and by how many seconds the machine's clock is ahead of each
 /// endpoint's that tells.
-pub async fn examine(config: &ChainConfig, wanted: &Wanted, terms: Terms) -> Result<(Vec<Line>, Vec<i64>)> {
+pub async fn examine(
+    config: &ChainConfig,
+    wanted: &Wanted,
+    options: ProbeOptions,
+) -> Result<(Vec<Line>, Vec<i64>)> {
     let chains = config
         .endpoints
         .iter()
@@ -37,9 +41,10 @@ pub async fn examine(config: &ChainConfig, wanted: &Wanted, terms: Terms) -> Res
             Ok((endpoint.to_string(), Chain::new(own)?))
         })
         .collect::<Result<Vec<_>>>()?;
-    let found = join_all(chains.iter().map(|(name, chain)| probe(name, chain, config, wanted, terms))).await;
+    let found =
+        join_all(chains.iter().map(|(name, chain)| probe(name, chain, config, wanted, options))).await;
     let (probed, contracts): (Vec<Probed>, Vec<Told>) = found.into_iter().unzip();
-    let mut lines = peers::lines("evm", "block", &probed, terms.clock.now(), terms.max_head_age_sec);
+    let mut lines = peers::lines("evm", "block", &probed, options.clock.now(), options.max_head_age_sec);
     if !wanted.is_empty() {
         let unknown = "no endpoint could tell whether they are there";
         lines.extend(peers::first_told(contracts, "all", unknown));
@@ -59,7 +64,7 @@ async fn probe(
     chain: &Chain,
     config: &ChainConfig,
     wanted: &Wanted,
-    terms: Terms,
+    options: ProbeOptions,
 ) -> (Probed, Told) {
     let look = async |note: &dyn Fn(u64, u64)| {
         let view = async |view: &PinnedView| {
@@ -68,7 +73,7 @@ async fn probe(
         };
         chain.view(At::Latest, view).await
     };
-    peers::probe(("evm", name), terms, || chain.server_clock(), look).await
+    peers::probe(("evm", name), options, || chain.server_clock(), look).await
 }
 
 /// A line for each contract: it is there, and it answers like one of its kind.
@@ -118,8 +123,8 @@ fn answers(subject: String, address: Address, read: Result<()>) -> Line {
         Ok(()) => Line::ok("contracts", subject, format!("{address} answers like one")),
         Err(e) => {
             let line = Line::error("contracts", subject, &e);
-            let mend = line.mend.clone().or_else(|| Some("check its address and the network".into()));
-            Line { mend, ..line }
+            let fix = line.fix.clone().or_else(|| Some("check its address and the network".into()));
+            Line { fix, ..line }
         }
     }
 }

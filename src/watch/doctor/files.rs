@@ -14,7 +14,7 @@ const TOO_LITTLE: u64 = 100 << 20;
 /// A file with secrets: it must be there if it is `needed`, and be its owner's alone. It is not read.
 pub fn secret(what: &str, path: &Path, needed: bool) -> Line {
     let shown = path.display();
-    let fail = |words: String, mend: String| Line::fail("files", what, format!("{shown}: {words}"), mend);
+    let fail = |words: String, fix: String| Line::fail("files", what, format!("{shown}: {words}"), fix);
     let found = match fs::metadata(path) {
         Ok(found) => found,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound && !needed => {
@@ -51,8 +51,8 @@ pub fn program(what: &str, name: &str, folders: &[PathBuf]) -> Line {
     if found {
         return Line::ok("files", what, format!("{shown}: can be run"));
     }
-    let mend = format!("write the whole path of a program that may be run: {what}");
-    Line::fail("files", what, format!("{shown}: no program that can be run"), mend)
+    let fix = format!("write the whole path of a program that may be run: {what}");
+    Line::fail("files", what, format!("{shown}: no program that can be run"), fix)
 }
 
 /// A folder that files are written in: it must be writable, and not by everybody.
@@ -63,8 +63,8 @@ pub fn folder(what: &str, path: &Path) -> Line {
         Err(e) => return Line::fail("files", what, format!("{shown}: {e}"), format!("mkdir -p {shown}")),
     };
     if rustix::fs::access(path, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK).is_err() {
-        let mend = format!("run as its owner, or: chmod u+rwx {shown}");
-        return Line::fail("files", what, format!("{shown}: cannot be written"), mend);
+        let fix = format!("run as its owner, or: chmod u+rwx {shown}");
+        return Line::fail("files", what, format!("{shown}: cannot be written"), fix);
     }
     let mode = found.permissions().mode();
     // Where the sticky bit is set, nobody replaces the files of another.
@@ -100,34 +100,40 @@ fn is_ours(uid: u32) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Verdict;
+    use super::super::CheckStatus;
     use super::*;
 
     #[test]
     fn secrets_are_their_owners_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secret");
-        assert_eq!(secret("key store", &path, false).verdict, Verdict::Ok);
-        assert_eq!(secret("key store", &path, true).verdict, Verdict::Fail);
+        assert_eq!(secret("key store", &path, false).verdict, CheckStatus::Ok);
+        assert_eq!(secret("key store", &path, true).verdict, CheckStatus::Fail);
         fs::write(&path, "x").unwrap();
-        for (mode, want) in
-            [(0o600, Verdict::Ok), (0o400, Verdict::Ok), (0o640, Verdict::Fail), (0o604, Verdict::Fail)]
-        {
+        for (mode, want) in [
+            (0o600, CheckStatus::Ok),
+            (0o400, CheckStatus::Ok),
+            (0o640, CheckStatus::Fail),
+            (0o604, CheckStatus::Fail),
+        ] {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
             assert_eq!(secret("key store", &path, true).verdict, want, "{mode:o}");
         }
-        assert_eq!(secret("key store", folder.path(), true).verdict, Verdict::Fail, "a folder");
+        assert_eq!(secret("key store", folder.path(), true).verdict, CheckStatus::Fail, "a folder");
     }
 
     #[test]
     fn folders_are_not_everybodys() {
         let outer = tempfile::tempdir().unwrap();
         let path = outer.path().join("state");
-        assert_eq!(folder("state folder", &path).verdict, Verdict::Fail, "there is none");
+        assert_eq!(folder("state folder", &path).verdict, CheckStatus::Fail, "there is none");
         fs::create_dir(&path).unwrap();
-        for (mode, want) in
-            [(0o700, Verdict::Ok), (0o755, Verdict::Ok), (0o777, Verdict::Warn), (0o1777, Verdict::Ok)]
-        {
+        for (mode, want) in [
+            (0o700, CheckStatus::Ok),
+            (0o755, CheckStatus::Ok),
+            (0o777, CheckStatus::Warn),
+            (0o1777, CheckStatus::Ok),
+        ] {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
             assert_eq!(folder("state folder", &path).verdict, want, "{mode:o}");
         }

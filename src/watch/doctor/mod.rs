@@ -6,7 +6,7 @@ pub mod peers;
 pub mod stellar;
 pub mod store;
 
-pub use peers::{Head, Probed, Terms};
+pub use peers::{Head, ProbeOptions, Probed};
 
 use base::Remedy;
 use strum::IntoStaticStr;
@@ -14,7 +14,7 @@ use strum::IntoStaticStr;
 /// How a thing stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
-pub enum Verdict {
+pub enum CheckStatus {
     /// As it should be.
     Ok,
     /// It works, and something should be done.
@@ -23,7 +23,7 @@ pub enum Verdict {
     Fail,
 }
 
-impl Verdict {
+impl CheckStatus {
     /// Its stable word.
     pub fn as_str(self) -> &'static str {
         self.into()
@@ -38,20 +38,20 @@ type Told = Option<base::Result<Vec<Line>>>;
 pub struct Line {
     /// What it belongs to: `config`, `files`, `state`, `clock`, `evm`, `stellar`, `contracts`, `farmers` or `expiry`.
     pub area: &'static str,
-    /// What was looked at.
+    /// What was checked.
     pub subject: String,
     /// How it stands.
-    pub verdict: Verdict,
+    pub verdict: CheckStatus,
     /// What was found.
     pub words: String,
-    /// What mends it.
-    pub mend: Option<Remedy>,
+    /// What fixes it.
+    pub fix: Option<Remedy>,
 }
 
 impl Line {
     /// A thing that is as it should be.
     pub fn ok(area: &'static str, subject: impl Into<String>, words: impl Into<String>) -> Self {
-        Self { area, subject: subject.into(), verdict: Verdict::Ok, words: words.into(), mend: None }
+        Self { area, subject: subject.into(), verdict: CheckStatus::Ok, words: words.into(), fix: None }
     }
 
     /// A thing that works, and about which something should be done.
@@ -59,9 +59,9 @@ impl Line {
         area: &'static str,
         subject: impl Into<String>,
         words: impl Into<String>,
-        mend: impl Into<Remedy>,
+        fix: impl Into<Remedy>,
     ) -> Self {
-        Self { verdict: Verdict::Warn, mend: Some(mend.into()), ..Self::ok(area, subject, words) }
+        Self { verdict: CheckStatus::Warn, fix: Some(fix.into()), ..Self::ok(area, subject, words) }
     }
 
     /// A thing that does not work.
@@ -69,13 +69,13 @@ impl Line {
         area: &'static str,
         subject: impl Into<String>,
         words: impl Into<String>,
-        mend: impl Into<Remedy>,
+        fix: impl Into<Remedy>,
     ) -> Self {
-        Self { verdict: Verdict::Fail, mend: Some(mend.into()), ..Self::ok(area, subject, words) }
+        Self { verdict: CheckStatus::Fail, fix: Some(fix.into()), ..Self::ok(area, subject, words) }
     }
 
     /// An error as a finding.
     pub fn error(area: &'static str, subject: impl Into<String>, e: &base::Error) -> Self {
-        Self { verdict: Verdict::Fail, mend: e.remedy().cloned(), ..Self::ok(area, subject, e.message()) }
+        Self { verdict: CheckStatus::Fail, fix: e.remedy().cloned(), ..Self::ok(area, subject, e.message()) }
     }
 }

@@ -15,7 +15,7 @@ const BAD_SKEW_SEC: u64 = 30;
 
 /// How the endpoints are looked at.
 #[derive(Debug, Clone, Copy)]
-pub struct Terms {
+pub struct ProbeOptions {
     /// All that one endpoint gets, however many questions it is asked.
     pub limit: Duration,
     /// Oldest head that is up to date.
@@ -50,18 +50,21 @@ pub struct Probed {
 /// and goes on to the contracts.
 pub(super) async fn probe(
     (area, name): (&str, &str),
-    terms: Terms,
+    options: ProbeOptions,
     server_clock: impl FnOnce() -> Option<(Instant, i64)>,
     look: impl AsyncFnOnce(&dyn Fn(u64, u64)) -> Result<Vec<Line>>,
 ) -> (Probed, Told) {
     let (begun, head) = (Instant::now(), Cell::new(None));
     let note = |height, time| head.set(Some(Head { height, time, latency: begun.elapsed() }));
     let late = || {
-        Error::new(Code::Unreachable, format!("no whole answer within {} s", terms.limit.as_secs()))
-            .hint(format!("the endpoint is slow: mend it, or raise {area}.timeout_sec"))
+        Error::new(
+            Code::Unreachable,
+            format!("no whole answer within {}", clock::span(options.limit.as_secs())),
+        )
+        .hint(format!("the endpoint is slow: fix it, or raise {area}.timeout_sec"))
     };
-    let looked = tokio::time::timeout(terms.limit, look(&note)).await.unwrap_or_else(|_| Err(late()));
-    let skew_sec = server_clock().map(|(came, server)| skew_sec(terms.clock.now(), came.elapsed(), server));
+    let looked = tokio::time::timeout(options.limit, look(&note)).await.unwrap_or_else(|_| Err(late()));
+    let skew_sec = server_clock().map(|(came, server)| skew_sec(options.clock.now(), came.elapsed(), server));
     let (head, told) = match (head.get(), looked) {
         (Some(head), looked) => (Ok(head), Some(looked)),
         (None, Ok(_)) => (Err(late()), None),
@@ -79,7 +82,7 @@ pub(super) fn first_told(found: Vec<Told>, subject: &str, unknown: &str) -> Vec<
             Err(e) => drop(why.get_or_insert(e)),
         }
     }
-    let unknown = || Error::new(Code::Unreachable, unknown).hint("mend the endpoints first");
+    let unknown = || Error::new(Code::Unreachable, unknown).hint("fix the endpoints first");
     vec![Line::error("contracts", subject, &why.unwrap_or_else(unknown))]
 }
 
@@ -94,14 +97,14 @@ fn line(area: &'static str, unit: &str, peer: &Probed, best: u64, now: i64, max_
     let head = match &peer.head {
         Ok(head) => head,
         Err(e) if e.code() == Code::WrongNetwork => {
-            let mend =
+            let fix =
                 say(format!("correct {area}.rpc_urls of the profile, or choose another ")).with("profile");
-            return Line::fail(area, name, e.message(), mend);
+            return Line::fail(area, name, e.message(), fix);
         }
         Err(e) => {
-            let mend =
+            let fix =
                 format!("check its URL in {area}.rpc_urls and its provider, or put another in its place");
-            return Line::fail(area, name, e.message(), mend);
+            return Line::fail(area, name, e.message(), fix);
         }
     };
     let time = i64::try_from(head.time).unwrap_or(i64::MAX);
@@ -113,13 +116,13 @@ fn line(area: &'static str, unit: &str, peer: &Probed, best: u64, now: i64, max_
     let words = format!("{unit} {}, {shown}, answered in {} ms", head.height, head.latency.as_millis());
     let behind = best.saturating_sub(head.height);
     if age.is_none_or(|age| age > max_age_sec) {
-        let mend = format!(
+        let fix = format!(
             "the node is out of sync or the clock is wrong; {area}.max_head_age_sec is {max_age_sec}"
         );
-        Line::fail(area, name, words, mend)
+        Line::fail(area, name, words, fix)
     } else if behind > LAG {
-        let mend = format!("it lags: prefer another in {area}.rpc_urls, or ask its provider");
-        Line::warn(area, name, format!("{words}, {behind} behind the furthest"), mend)
+        let fix = format!("it lags: prefer another in {area}.rpc_urls, or ask its provider");
+        Line::warn(area, name, format!("{words}, {behind} behind the furthest"), fix)
     } else {
         Line::ok(area, name, words)
     }
@@ -130,14 +133,14 @@ pub fn clock_line(skews_sec: impl IntoIterator<Item = i64>) -> Option<Line> {
     let skew = skews_sec.into_iter().min_by_key(|skew| skew.unsigned_abs())?;
     let off = skew.unsigned_abs();
     let way = if skew < 0 { "behind" } else { "ahead of" };
-    let words = format!("{off} s {way} the endpoints' clocks");
-    let mend = "set it by the network: timedatectl set-ntp true";
+    let words = format!("{} {way} the endpoints' clocks", clock::span(off));
+    let fix = "set it by the network: timedatectl set-ntp true";
     Some(if off <= SKEW_SEC {
-        Line::ok("clock", "machine", format!("within {SKEW_SEC} s of the endpoints' clocks"))
+        Line::ok("clock", "machine", format!("within {} of the endpoints' clocks", clock::span(SKEW_SEC)))
     } else if off <= BAD_SKEW_SEC {
-        Line::warn("clock", "machine", words, mend)
+        Line::warn("clock", "machine", words, fix)
     } else {
-        Line::fail("clock", "machine", words, mend)
+        Line::fail("clock", "machine", words, fix)
     })
 }
 
@@ -149,7 +152,7 @@ pub fn skew_sec(now: i64, since: Duration, server: i64) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Verdict;
+    use super::super::CheckStatus;
     use super::*;
 
     fn peer(name: &str, height: u64, time: u64) -> Probed {
@@ -161,29 +164,32 @@ mod tests {
     fn age_and_lag_decide() {
         let down = Probed {
             name: "down".into(),
-            head: Err(Error::new(Code::Unreachable, "no answer within 1 s")),
+            head: Err(Error::new(Code::Unreachable, "no answer within 1s")),
             skew_sec: None,
         };
         let peers = [peer("a", 100, 990), peer("b", 97, 990), peer("c", 96, 990), peer("d", 100, 879), down];
         let lines = lines("evm", "block", &peers, 1_000, 120);
-        let verdicts: Vec<Verdict> = lines.iter().map(|line| line.verdict).collect();
-        assert_eq!(verdicts, [Verdict::Ok, Verdict::Ok, Verdict::Warn, Verdict::Fail, Verdict::Fail]);
+        let verdicts: Vec<CheckStatus> = lines.iter().map(|line| line.verdict).collect();
+        assert_eq!(
+            verdicts,
+            [CheckStatus::Ok, CheckStatus::Ok, CheckStatus::Warn, CheckStatus::Fail, CheckStatus::Fail]
+        );
         assert_eq!(lines[0].words, "block 100, 10s old, answered in 12 ms");
         assert!(lines[2].words.ends_with("4 behind the furthest"), "{:?}", lines[2]);
-        assert!(lines[4].mend.as_ref().unwrap().to_string().contains("evm.rpc_urls"));
+        assert!(lines[4].fix.as_ref().unwrap().to_string().contains("evm.rpc_urls"));
         let ahead = super::lines("stellar", "ledger", &[peer("a", 1, 2_000)], 1_000, 120);
-        assert_eq!(ahead[0].verdict, Verdict::Fail, "a head from the future: {ahead:?}");
+        assert_eq!(ahead[0].verdict, CheckStatus::Fail, "a head from the future: {ahead:?}");
     }
 
     #[test]
     fn the_nearest_clock_counts() {
         for (skews, want) in [
             (vec![], None),
-            (vec![0], Some(Verdict::Ok)),
-            (vec![-2, 900], Some(Verdict::Ok)),
-            (vec![3, -900], Some(Verdict::Warn)),
-            (vec![-30], Some(Verdict::Warn)),
-            (vec![31, 40], Some(Verdict::Fail)),
+            (vec![0], Some(CheckStatus::Ok)),
+            (vec![-2, 900], Some(CheckStatus::Ok)),
+            (vec![3, -900], Some(CheckStatus::Warn)),
+            (vec![-30], Some(CheckStatus::Warn)),
+            (vec![31, 40], Some(CheckStatus::Fail)),
         ] {
             assert_eq!(clock_line(skews.clone()).map(|line| line.verdict), want, "{skews:?}");
         }

@@ -1,14 +1,14 @@
 //! The Stellar side: every endpoint at once, the farm contract and how long it lives, what farmers lack, pails that expire.
 
-use super::peers::{self, Probed, Terms};
+use super::peers::{self, ProbeOptions, Probed};
 use super::{Line, Told};
-use base::{Code, Result, run};
+use base::{Code, Result, counted, run};
 use futures_util::future::join_all;
 use kale::Who;
 use kale::contract::Entry;
 use kale::fees;
 use kale::purse::{Books, Judged, Spares};
-use kale::rows::{Hand, OpenPail};
+use kale::rows::{FarmerRow, OpenPail};
 use kale::site::Site;
 use kale::sponsor::{Role, Sponsor};
 use kale::view::{Ask, Standing, View};
@@ -27,7 +27,7 @@ pub struct Wanted {
     /// The farm; none where no farming is done.
     pub farm: Option<ContractId>,
     /// Farmers.
-    pub hands: Vec<Hand>,
+    pub hands: Vec<FarmerRow>,
     /// Stakes that are neither back nor lost.
     pub pails: Vec<OpenPail>,
     /// What the records say of fees and stakes.
@@ -38,7 +38,11 @@ pub struct Wanted {
 
 /// Asks every endpoint side by side. Returns the lines, and by how many seconds the machine's clock is ahead of each
 /// endpoint's that tells.
-pub async fn examine(config: &ClientConfig, wanted: &Wanted, terms: Terms) -> Result<(Vec<Line>, Vec<i64>)> {
+pub async fn examine(
+    config: &ClientConfig,
+    wanted: &Wanted,
+    options: ProbeOptions,
+) -> Result<(Vec<Line>, Vec<i64>)> {
     let clients = config
         .endpoints
         .iter()
@@ -49,9 +53,9 @@ pub async fn examine(config: &ClientConfig, wanted: &Wanted, terms: Terms) -> Re
             Ok((endpoint.to_string(), Client::new(own)?))
         })
         .collect::<Result<Vec<_>>>()?;
-    let found = join_all(clients.iter().map(|(name, client)| probe(name, client, wanted, terms))).await;
+    let found = join_all(clients.iter().map(|(name, client)| probe(name, client, wanted, options))).await;
     let (probed, farms): (Vec<Probed>, Vec<Told>) = found.into_iter().unzip();
-    let mut lines = peers::lines("stellar", "ledger", &probed, terms.clock.now(), terms.max_head_age_sec);
+    let mut lines = peers::lines("stellar", "ledger", &probed, options.clock.now(), options.max_head_age_sec);
     if wanted.farm.is_some() {
         lines.extend(peers::first_told(farms, "farm", "no endpoint could tell how the farm stands"));
     }
@@ -59,7 +63,7 @@ pub async fn examine(config: &ClientConfig, wanted: &Wanted, terms: Terms) -> Re
 }
 
 /// One endpoint: its head, and the farm if it got so far in time.
-async fn probe(name: &str, client: &Client, wanted: &Wanted, terms: Terms) -> (Probed, Told) {
+async fn probe(name: &str, client: &Client, wanted: &Wanted, options: ProbeOptions) -> (Probed, Told) {
     let look = async |note: &dyn Fn(u64, u64)| {
         let view = async |view: &stellar::View| {
             let ledger = view.ledger();
@@ -68,7 +72,7 @@ async fn probe(name: &str, client: &Client, wanted: &Wanted, terms: Terms) -> (P
         };
         client.view(view).await
     };
-    peers::probe(("stellar", name), terms, || client.server_clock(), look).await
+    peers::probe(("stellar", name), options, || client.server_clock(), look).await
 }
 
 /// The farm's lines, from one endpoint.
@@ -93,8 +97,8 @@ async fn farm(client: &Client, view: &stellar::View, wanted: &Wanted) -> Result<
     let instance = Entry::Instance.key(farm)?;
     let lives = view.entries([instance.clone()]).await?.get(&instance).and_then(|entry| entry.live_until);
     if let Some(until) = lives {
-        let mend = "anyone may extend it: stellar contract extend";
-        lines.push(expiry("the farm's instance", until, ledger, DAY, mend));
+        let fix = "anyone may extend it: stellar contract extend";
+        lines.push(expiry("the farm's instance", until, ledger, DAY, fix));
     }
     let spares = Spares::read(view, &wanted.books).await?;
     lines.extend(of_farmers(wanted, &seen, &spares));
@@ -102,13 +106,13 @@ async fn farm(client: &Client, view: &stellar::View, wanted: &Wanted) -> Result<
     Ok(lines)
 }
 
-fn expiry(what: &str, until: u32, ledger: u32, soon: u32, mend: &'static str) -> Line {
+fn expiry(what: &str, until: u32, ledger: u32, soon: u32, fix: &'static str) -> Line {
     let left = until.saturating_sub(ledger);
     let words = format!("{what} lives until ledger {until}, {left} from now");
     if until < ledger {
-        Line::fail("expiry", what, format!("{what} ended at ledger {until}"), mend)
+        Line::fail("expiry", what, format!("{what} ended at ledger {until}"), fix)
     } else if left < soon {
-        Line::warn("expiry", what, words, mend)
+        Line::warn("expiry", what, words, fix)
     } else {
         Line::ok("expiry", what, words)
     }
@@ -126,7 +130,7 @@ fn of_farmers(wanted: &Wanted, seen: &View, spares: &Spares) -> Vec<Line> {
     for (farmer, verdict) in active.iter().zip(&farmers) {
         for lack in &verdict.lacks {
             let (address, words) = (&farmer.who.address, format!("it {}", lack.words()));
-            lines.push(Line::fail("farmers", address.clone(), words, lack.mend(address)));
+            lines.push(Line::fail("farmers", address.clone(), words, lack.fix(address)));
         }
     }
     if lines.is_empty() && !farmers.is_empty() {
@@ -134,7 +138,7 @@ fn of_farmers(wanted: &Wanted, seen: &View, spares: &Spares) -> Vec<Line> {
         lines.push(Line::ok("farmers", "funding", words));
     }
     let of_payer = |payer: &Sponsor| {
-        let subject = payer.role.words();
+        let subject = payer.role.as_str();
         let account = payer.account.to_string();
         if payer.role == Role::Submitter && wanted.hands.iter().any(|hand| hand.who.address == account) {
             let words = format!("{account} is a farmer: it is left out");
@@ -142,8 +146,8 @@ fn of_farmers(wanted: &Wanted, seen: &View, spares: &Spares) -> Vec<Line> {
         }
         match payer.why() {
             None => Line::ok("farmers", subject, format!("{account} has enough for the fees")),
-            Some(why) if payer.is_ready() => Line::warn("farmers", subject, why, payer.mend()),
-            Some(why) => Line::fail("farmers", subject, why, payer.mend()),
+            Some(why) if payer.is_ready() => Line::warn("farmers", subject, why, payer.fix()),
+            Some(why) => Line::fail("farmers", subject, why, payer.fix()),
         }
     };
     let short = fees::short_of(active.len(), submitters.len());
@@ -165,9 +169,12 @@ fn of_pails(pails: &[OpenPail], ledger: u32, alarm: u32) -> Vec<Line> {
         return vec![Line::ok("expiry", "pails", format!("none of {} expires soon", pails.len()))];
     }
     let line = |(farmer, until): (&str, u32)| {
-        let words = format!("a pail expires at ledger {until}, in {} ledgers", until.saturating_sub(ledger));
-        let mend = run("harvest").say(", or ").run("harvest").with("extend");
-        Line::fail("expiry", format!("farmer {farmer}"), words, mend)
+        let words = format!(
+            "a pail expires at ledger {until}, in {}",
+            counted(until.saturating_sub(ledger), "ledger")
+        );
+        let fix = run("harvest").say(", or ").run("harvest").with("extend");
+        Line::fail("expiry", format!("farmer {farmer}"), words, fix)
     };
     soon.into_iter().map(line).collect()
 }

@@ -30,7 +30,7 @@ pub struct Vital {
     /// Oldest age that is well, in seconds.
     pub limit_sec: u64,
     /// What does the job.
-    pub mend: Remedy,
+    pub fix: Remedy,
 }
 
 /// Every job that the state gives reason for: without pools nothing is to be synced.
@@ -53,14 +53,14 @@ fn of_pools(conn: &Connection, config: &Config, runs: &[LastRun], now: i64) -> R
     let mut found: Vec<Vital> = rows::all(conn, sql, [], |row| {
         let since = row.get("added_at")?;
         let last = row.get::<_, Option<i64>>("synced_at")?.max(all.filter(|at| *at >= since));
-        let (subject, mend) = (row.get("name")?, run("sync").with("all"));
-        Ok(Vital { check: "sync", subject, last, since, limit_sec, mend })
+        let (subject, fix) = (row.get("name")?, run("sync").with("all"));
+        Ok(Vital { check: "sync", subject, last, since, limit_sec, fix })
     })?;
     if let Some(since) = found.iter().map(|vital| vital.since).min() {
         let check = runs.iter().find(|run| run.command == "risk check");
         let last = check.and_then(|run| run.complete_at);
-        let (limit_sec, mend) = (seconds(config, "risk.check_interval_min")?, run("risk check").with("all"));
-        found.push(Vital { check: "risk", subject: None, last, since, limit_sec, mend });
+        let (limit_sec, fix) = (seconds(config, "risk.check_interval_min")?, run("risk check").with("all"));
+        found.push(Vital { check: "risk", subject: None, last, since, limit_sec, fix });
     }
     Ok(found)
 }
@@ -71,8 +71,8 @@ fn of_feeds(conn: &Connection, config: &Config) -> Result<Vec<Vital>> {
     let limit_sec = seconds(config, "health.oracle_max_age_min")?;
     rows::all(conn, sql, [], |row| {
         let (last, since) = (row.get("checked_at")?, row.get("added_at")?);
-        let (subject, mend) = (row.get("name")?, run("oracle check"));
-        Ok(Vital { check: "oracle", subject, last, since, limit_sec, mend })
+        let (subject, fix) = (row.get("name")?, run("oracle check"));
+        Ok(Vital { check: "oracle", subject, last, since, limit_sec, fix })
     })
 }
 
@@ -83,8 +83,8 @@ fn of_rewards(conn: &Connection, config: &Config, runs: &[LastRun], now: i64) ->
     let Some(since) = since else { return Ok(None) };
     let paid = reward::last_paid(conn)?.map(|(at, _)| at);
     let last = paid.max(runs::success_of(runs, "reward cycle", now));
-    let (limit_sec, mend) = (seconds(config, "health.cycle_max_age_min")?, run("reward cycle"));
-    Ok(Some(Vital { check: "cycle", subject: None, last, since, limit_sec, mend }))
+    let (limit_sec, fix) = (seconds(config, "health.cycle_max_age_min")?, run("reward cycle"));
+    Ok(Some(Vital { check: "cycle", subject: None, last, since, limit_sec, fix }))
 }
 
 /// Plant, work and harvest of each pooler that has active farmers that plant: what was done, not what was tried.
@@ -129,8 +129,8 @@ fn of_farm(conn: &Connection, config: &Config) -> Result<Vec<Vital>> {
                 Some(block) => rows::one(conn, last, params![block, id])?,
                 None => None,
             };
-            let (limit_sec, mend) = (seconds(config, limit)?, run("farm run").with("once"));
-            found.push(Vital { check, subject: Some(name.clone()), last, since, limit_sec, mend });
+            let (limit_sec, fix) = (seconds(config, limit)?, run("farm run").with("once"));
+            found.push(Vital { check, subject: Some(name.clone()), last, since, limit_sec, fix });
         }
     }
     Ok(found)

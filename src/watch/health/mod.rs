@@ -62,7 +62,7 @@ pub struct InFlight {
 
 /// What a look at the state found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Report {
+pub struct HealthReport {
     /// Job by job.
     pub checks: Vec<Checked>,
     /// Everything that is open.
@@ -71,7 +71,7 @@ pub struct Report {
     pub operations: InFlight,
 }
 
-impl Report {
+impl HealthReport {
     /// Nothing is overdue, nothing is open, nothing is stuck.
     pub fn is_healthy(&self) -> bool {
         self.checks.iter().all(|check| check.grade == Grade::Ok)
@@ -81,7 +81,7 @@ impl Report {
 }
 
 /// Looks at the state as it stands at `now`, seconds since 1970.
-pub fn look(state: &State, config: &Config, now: i64) -> Result<Report> {
+pub fn look(state: &State, config: &Config, now: i64) -> Result<HealthReport> {
     let look = state.look()?;
     let conn = look.conn();
     let checks = vitals(conn, config, now)?
@@ -91,5 +91,9 @@ pub fn look(state: &State, config: &Config, now: i64) -> Result<Report> {
             Checked { vital, age_sec, grade }
         })
         .collect();
-    Ok(Report { checks, troubles: alerts(conn, config, now)?, operations: in_flight(conn, config, now)? })
+    Ok(HealthReport {
+        checks,
+        troubles: alerts(conn, config, now)?,
+        operations: in_flight(conn, config, now)?,
+    })
 }

@@ -37,7 +37,7 @@ impl Written {
 pub fn write(path: &Path, page: &str) -> Result<Written> {
     let refuse = |e: &io::Error| files::cannot_write("the report", path, e);
     if !may_replace(path).map_err(|e| refuse(&e))? {
-        let why = format!("{} is there already, and is no report", path.display());
+        let why = format!("{} exists and is not a report", path.display());
         return Err(Error::new(Code::Conflict, why).hint("it is left as it is; name another file"));
     }
     files::write(path, Access::Shared, |out| out.write_all(page.as_bytes())).map_err(|e| refuse(&e))?;

@@ -25,5 +25,5 @@ pub fn stands(data: &Value, area: &str, subject: &str, status: &str, words: &str
     let line = line(data, area, subject);
     assert_eq!(line["status"], status, "{line}");
     assert!(line["found"].as_str().unwrap().contains(words), "{words} in {line}");
-    assert_eq!(line["mend"].is_null(), status == "ok", "what is wrong can be mended: {line}");
+    assert_eq!(line["fix"].is_null(), status == "ok", "what is wrong can be fixed: {line}");
 }

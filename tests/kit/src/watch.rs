@@ -189,7 +189,7 @@ fn is_running(pid: Pid) -> bool {
     look_at(pid).is_ok_and(|ended| !ended)
 }
 
-/// Whether a child has ended; an error where it is none of ours (any more).
+/// Whether a child has ended; an error where it is not one of ours (any more).
 fn look_at(pid: Pid) -> rustix::io::Result<bool> {
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
     Ok(waitid(WaitId::Pid(pid), options)?.is_some())

@@ -59,8 +59,8 @@ pub struct LackView {
     pub reason: &'static str,
     /// The same for a person.
     pub words: String,
-    /// What mends it.
-    pub mend: String,
+    /// What fixes it.
+    pub fix: String,
 }
 
 /// What the check found.
@@ -79,7 +79,7 @@ pub struct FundingOutput {
 }
 
 impl FundingOutput {
-    /// What a check found, with what mends it as the face says it.
+    /// What a check found, with what fixes it as the face says it.
     pub fn of(check: &Check, say: fn(&Remedy) -> String) -> Self {
         Self {
             view: Some(LedgerStamp::from(&check.look)),
@@ -96,16 +96,16 @@ impl FundingView {
         let Checked { who, wallet, lacks, payer, before, status } = farmer;
         let trust = wallet.and_then(|wallet| wallet.kale);
         let lack = |lack: &Lack| LackView {
-            reason: lack.reason().word(),
+            reason: lack.reason().as_str(),
             words: lack.words(),
-            mend: say(&lack.mend(&who.address)),
+            fix: say(&lack.fix(&who.address)),
         };
         Self {
             farmer: who.id.clone(),
             address: who.address.clone(),
             ready: lacks.is_empty(),
-            status: status.word(),
-            status_before: before.word(),
+            status: status.as_str(),
+            status_before: before.as_str(),
             exists: wallet.is_some(),
             lumens: wallet.map(|wallet| lumens(wallet.lumens)),
             reserve: wallet.map(|wallet| lumens(wallet.reserve)),
@@ -116,8 +116,8 @@ impl FundingView {
             kale_room: trust.map(|trust| kale(trust.room)),
             kale_buying: trust.map(|trust| kale(trust.buying)),
             kale_selling: trust.map(|trust| kale(trust.selling)),
-            kale_leave: trust.map(|trust| trust.leave.word()),
-            fees_by: payer.map(Payer::word),
+            kale_leave: trust.map(|trust| trust.leave.as_str()),
+            fees_by: payer.map(Payer::as_str),
             lacks: lacks.iter().map(lack).collect(),
         }
     }

@@ -8,8 +8,8 @@ use base::amount::Quantity;
 use base::{clock, forms};
 
 use kale::Farmer;
+use kale::reward_split::ratio;
 use kale::strategy::Strategy;
-use kale::terms::ratio;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -46,7 +46,7 @@ pub struct FarmerView {
 pub struct StrategyView {
     /// Zeros that are enough.
     pub target_zeros: Option<u32>,
-    /// Seconds of a block before which no work is submitted, the deadline aside.
+    /// Seconds of a block before which no work is submitted, except at the deadline.
     pub min_work_sec: Option<u64>,
     /// Whether nothing is planted.
     pub harvest_only: Option<bool>,
@@ -78,7 +78,7 @@ impl From<Farmer> for FarmerView {
             id: Some(farmer.id),
             address: Some(farmer.address),
             pooler: farmer.pooler,
-            status: farmer.status.word(),
+            status: farmer.status.as_str(),
             stake_percentage: ratio(farmer.stake_percentage_ppm),
             payout: farmer.payout,
             strategy: farmer.strategy.into(),
@@ -159,7 +159,7 @@ pub struct KeysView {
     /// The fee sponsor.
     #[schemars(with = "Option<forms::StellarAccount>")]
     pub sponsor: Option<String>,
-    /// Addresses with a key that are no farmer's: of a run that died, or imported for later.
+    /// Addresses with a key but without a farmer: of a run that died, or imported for later.
     pub without_farmer: Vec<String>,
     /// Addresses of farmers whose key is not there.
     pub without_key: Vec<String>,

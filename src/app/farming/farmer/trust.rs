@@ -5,7 +5,7 @@ use crate::farming::{LedgerStamp, lumens};
 use base::amount::Quantity;
 use base::{Error, Result, forms};
 use kale::asset;
-use kale::trust::{Fate, Prepared, Trusted};
+use kale::trust::{PreparedTrust, TrustOutcome, Trusted};
 use schemars::JsonSchema;
 use serde::Serialize;
 use stellar::submit::Rehearsal;
@@ -63,7 +63,7 @@ impl TrustOutput {
     }
 
     /// As it stands before anything is sent.
-    pub fn begin(prepared: &Prepared) -> Self {
+    pub fn begin(prepared: &PreparedTrust) -> Self {
         Self {
             view: Some(LedgerStamp::from(&prepared.look)),
             asset: Some(asset::text(&prepared.look.asset)),
@@ -75,22 +75,22 @@ impl TrustOutput {
 
     /// Takes in what came of a farmer.
     pub fn take(&mut self, trusted: Trusted) {
-        let Trusted { who, creates, fate } = trusted;
+        let Trusted { who, creates, outcome } = trusted;
         let mut view = TrustView::new(who.id, who.address, creates);
-        match fate {
-            Fate::Made { tx, ledger, fee } => {
+        match outcome {
+            TrustOutcome::Made { tx, ledger, fee } => {
                 self.trusted += 1;
                 view.status = "trusted";
                 (view.tx, view.ledger, view.fee) = (Some(tx), Some(ledger), Some(lumens(fee)));
             }
-            Fate::Already => view.status = "already_trusted",
-            Fate::Failed { reason, error } => self.fail(&mut view, reason.word(), error),
+            TrustOutcome::Already => view.status = "already_trusted",
+            TrustOutcome::Failed { reason, error } => self.fail(&mut view, reason.as_str(), error),
         }
         self.farmers.push(view);
     }
 
     /// Takes in what would come of each.
-    pub fn rehearsed(&mut self, prepared: Prepared, rehearsals: Vec<Result<Rehearsal>>) {
+    pub fn rehearsed(&mut self, prepared: PreparedTrust, rehearsals: Vec<Result<Rehearsal>>) {
         for trusted in prepared.settled {
             self.take(trusted);
         }

@@ -5,7 +5,7 @@ use crate::farming::{everybody, kale, named, on_farm};
 use base::amount::Quantity;
 use base::{Code, Error, Result, forms};
 use kale::harvest::{self, Released, WrittenOff};
-use kale::rows::Hand;
+use kale::rows::FarmerRow;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -29,7 +29,7 @@ pub struct DecisionOutput {
     pub reason: Option<&'static str>,
     /// What it was lost by, in a stable word.
     pub cause: Option<&'static str>,
-    /// Who answers for it: `pooler` or `operator`.
+    /// Who is responsible: `pooler` or `operator`.
     pub fault: Option<&'static str>,
 }
 
@@ -53,35 +53,35 @@ pub fn release(app: &App<'_>, name: &str, block: u32, dry_run: bool) -> Result<D
 }
 
 /// Books a stake as lost that no payment is in sight of; asks on every profile.
-pub fn book_lost(app: &App<'_>, name: &str, block: u32, dry_run: bool) -> Result<DecisionOutput> {
+pub fn record_lost(app: &App<'_>, name: &str, block: u32, dry_run: bool) -> Result<DecisionOutput> {
     let hand = one(app, name)?;
     let written = on_farm(app, dry_run, None, async |farm| {
         let permit = if dry_run {
             None
         } else {
-            let what = format!("book the stake of {} in block {block} as lost", hand.who.address);
+            let what = format!("record the stake of {} in block {block} as lost", hand.who.address);
             Some(app.agree(farm.work.permit, true, &what)?)
         };
         harvest::write_off(farm, &hand, block, permit).await
     })
-    .map_err(|e| e.context("cannot book the loss"))?;
+    .map_err(|e| e.context("cannot record the loss"))?;
     let WrittenOff { stake, reason, cause } = written;
     let status = if dry_run { "would_lose" } else { "lost" };
     Ok(DecisionOutput {
-        reason: Some(reason.word()),
-        cause: Some(cause.word()),
-        fault: Some(cause.blame().word()),
+        reason: Some(reason.as_str()),
+        cause: Some(cause.as_str()),
+        fault: Some(cause.blame().as_str()),
         ..DecisionOutput::new(hand, block, status, kale(stake))
     })
 }
 
-fn one(app: &App<'_>, name: &str) -> Result<Hand> {
+fn one(app: &App<'_>, name: &str) -> Result<FarmerRow> {
     let found = named(everybody(app)?, &[name.to_owned()])?.into_iter().next();
     found.ok_or_else(|| Error::new(Code::Bug, "a farmer was named and is not there"))
 }
 
 impl DecisionOutput {
-    fn new(hand: Hand, block: u32, status: &'static str, stake: Quantity) -> Self {
+    fn new(hand: FarmerRow, block: u32, status: &'static str, stake: Quantity) -> Self {
         let (farmer, address) = (hand.who.id, hand.who.address);
         Self { farmer, address, block, status, stake, ..Self::default() }
     }

@@ -2,7 +2,7 @@
 
 mod decide;
 
-pub use decide::{DecisionOutput, book_lost, release};
+pub use decide::{DecisionOutput, record_lost, release};
 
 use crate::failures::{Failure, ended};
 use crate::farming::reconcile::told;
@@ -12,10 +12,10 @@ use base::amount::{Base, Quantity};
 use base::{Code, Error, Result, forms};
 use kale::expiry::{self, Extended};
 use kale::farming::Farming;
-use kale::harvest::{self, Fate, Harvested, Prepared, Unworked};
+use kale::harvest::{self, HarvestOutcome, Harvested, PreparedHarvest, Unworked};
 use kale::reason::Reason;
 use kale::reconcile::{self, What};
-use kale::rows::{self, Hand};
+use kale::rows::{self, FarmerRow};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashSet};
@@ -121,11 +121,11 @@ pub fn harvest(app: &App<'_>, parallel: Option<usize>, extend: bool, dry_run: bo
         } else {
             let permit = no_question(app, farm.work, "harvest")?;
             let prepared = output.look(farm, &hands, &mut near).await?;
-            output.take(harvest::carry_out(farm, prepared, permit).await?);
+            output.take(harvest::execute(farm, prepared, permit).await?);
             // What was found may be due too.
             if compares && output.compare(farm, &hands).await? {
                 let prepared = output.look(farm, &hands, &mut near).await?;
-                output.take(harvest::carry_out(farm, prepared, permit).await?);
+                output.take(harvest::execute(farm, prepared, permit).await?);
             }
         }
         let ledger = output.view.as_ref().map_or(0, |view| view.ledger);
@@ -176,7 +176,12 @@ impl HarvestOutput {
         Self { rewarded: kale(Base::ZERO), lost: kale(Base::ZERO), ..Self::default() }
     }
 
-    async fn look(&mut self, farm: &Farming<'_, '_>, hands: &[Hand], near: &mut Near) -> Result<Prepared> {
+    async fn look(
+        &mut self,
+        farm: &Farming<'_, '_>,
+        hands: &[FarmerRow],
+        near: &mut Near,
+    ) -> Result<PreparedHarvest> {
         let prepared = harvest::prepare(farm, hands).await?;
         near.clone_from(&prepared.near);
         self.view = prepared.view.as_ref().map(LedgerStamp::from).or(self.view.take());
@@ -185,7 +190,7 @@ impl HarvestOutput {
 
     /// Compares the farm with the chain where that is due, as farm run does; a pail that is not shown has a line of its own.
     /// That it cannot be done now keeps nothing from being harvested. Returns whether something was taken in.
-    async fn compare(&mut self, farm: &mut Farming<'_, '_>, hands: &[Hand]) -> Result<bool> {
+    async fn compare(&mut self, farm: &mut Farming<'_, '_>, hands: &[FarmerRow]) -> Result<bool> {
         match reconcile::where_due(farm, hands).await {
             Ok(None) => Ok(false),
             Ok(Some((why, mut found))) => {
@@ -212,30 +217,30 @@ impl HarvestOutput {
         self.failures.retain(|(name, _)| !anew.contains(name));
         for end in ends {
             let name = name(&end);
-            let Harvested { hand, block, stake, forecast, fate } = end;
+            let Harvested { hand, block, stake, forecast, outcome } = end;
             let mut view = HarvestView::new(&hand, block, "already_harvested", stake, forecast);
-            match fate {
-                Fate::Harvested { tx, ledger, fee, sender, reward } => {
+            match outcome {
+                HarvestOutcome::Harvested { tx, ledger, fee, sender, reward } => {
                     view.paid("harvested", tx, ledger, reward);
                     (view.fee, view.sent_by) = (Some(lumens(fee)), sender);
                     self.harvested += 1;
                     self.rewarded = kale(self.rewarded.base.saturating_add(reward));
                 }
-                Fate::Already => {}
-                Fate::Elsewhere { tx, ledger, reward } => {
+                HarvestOutcome::Already => {}
+                HarvestOutcome::Elsewhere { tx, ledger, reward } => {
                     view.paid("harvested_elsewhere", tx, ledger, reward);
                     self.rewarded = kale(self.rewarded.base.saturating_add(reward));
                 }
-                Fate::Lost { reason, cause } => {
+                HarvestOutcome::Lost { reason, cause } => {
                     view.status = "lost";
-                    (view.reason, view.cause) = (Some(reason.word()), Some(cause.word()));
-                    view.fault = Some(cause.blame().word());
+                    (view.reason, view.cause) = (Some(reason.as_str()), Some(cause.as_str()));
+                    view.fault = Some(cause.blame().as_str());
                     self.lost = kale(self.lost.base.saturating_add(stake));
                     self.failures.extend(stake_lost(stake, reason, cause).map(|e| (name, e)));
                 }
-                Fate::Failed { reason, error } => {
+                HarvestOutcome::Failed { reason, error } => {
                     view.status = "failed";
-                    (view.reason, view.error) = (Some(reason.word()), Some(error.to_string()));
+                    (view.reason, view.error) = (Some(reason.as_str()), Some(error.to_string()));
                     self.failures.push((name, error));
                 }
             }
@@ -245,7 +250,7 @@ impl HarvestOutput {
 
     fn rehearsed(
         &mut self,
-        prepared: &Prepared,
+        prepared: &PreparedHarvest,
         unworked: Vec<Unworked<'_>>,
         rehearsals: Vec<Result<Rehearsal>>,
     ) {
@@ -265,10 +270,10 @@ impl HarvestOutput {
             let mut view = HarvestView::new(hand, block, "would_lose", stake, None);
             if let Some(error) = doubt {
                 view.status = "would_doubt";
-                (view.reason, view.error) = (Some(Reason::Missing.word()), Some(error.to_string()));
+                (view.reason, view.error) = (Some(Reason::Missing.as_str()), Some(error.to_string()));
             } else {
-                (view.reason, view.cause) = (Some(Reason::NotWorked.word()), Some(cause.word()));
-                view.fault = Some(cause.blame().word());
+                (view.reason, view.cause) = (Some(Reason::NotWorked.as_str()), Some(cause.as_str()));
+                view.fault = Some(cause.blame().as_str());
             }
             self.pails.push(view);
         }
@@ -300,7 +305,11 @@ impl HarvestOutput {
 
 impl Document for HarvestOutput {
     fn failure(&self) -> Option<Error> {
-        ended(self.pails.len().saturating_sub(self.failures.len()), &self.failures, "pails")
+        match (self.pails.len().saturating_sub(self.failures.len()), self.failures.as_slice()) {
+            // Nobody else names the pail.
+            (0, [(name, e)]) => Some(e.clone().context(name)),
+            (done, failures) => ended(done, failures, "pails"),
+        }
     }
 
     fn warnings(&self) -> &[String] {
@@ -320,7 +329,7 @@ impl Document for HarvestOutput {
 }
 
 impl HarvestView {
-    fn new(hand: &Hand, block: u32, status: &'static str, stake: Base, forecast: Option<Base>) -> Self {
+    fn new(hand: &FarmerRow, block: u32, status: &'static str, stake: Base, forecast: Option<Base>) -> Self {
         Self {
             farmer: hand.who.id.clone(),
             address: hand.who.address.clone(),

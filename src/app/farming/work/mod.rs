@@ -8,11 +8,11 @@ use crate::failures::{Failure, ended};
 use crate::farming::{self, LedgerStamp, lumens, millis, time};
 use crate::{App, Document};
 use base::amount::Quantity;
-use base::{Code, Error, Result, forms};
+use base::{Code, Error, Result, counted, forms};
 use grind::Solution;
 use kale::Who;
 use kale::view::View;
-use kale::work::{self, Fate, Orders, Report, Wanted, Worked};
+use kale::work::{self, Orders, Wanted, WorkOutcome, WorkReport, Worked};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -34,7 +34,7 @@ pub struct WorkView {
     /// Its hash.
     #[schemars(with = "Option<forms::Digest>")]
     pub hash: Option<String>,
-    /// Leading zeros of the hash; of the work that is there, where another hand did it.
+    /// Leading zeros of the hash; of the work that is there, where somebody else did it.
     pub zeros: Option<u32>,
     /// Ledgers from plant to work.
     pub gap: Option<u32>,
@@ -71,24 +71,26 @@ impl WorkView {
     /// What came of it.
     pub fn of(worked: &Worked) -> Self {
         let mut view = Self::new(&worked.who, "already_worked", worked.solution.as_ref());
-        view.fate(&worked.fate);
+        view.outcome(&worked.outcome);
         view
     }
 
     /// Takes in how it ended.
-    pub fn fate(&mut self, fate: &Fate) {
-        match fate {
-            Fate::Worked { tx, ledger, gap, fee, sender, improved } => {
+    pub fn outcome(&mut self, outcome: &WorkOutcome) {
+        match outcome {
+            WorkOutcome::Worked { tx, ledger, gap, fee, sender, improved } => {
                 self.sent_by.clone_from(sender);
                 self.status = if *improved { "improved" } else { "worked" };
                 (self.tx, self.ledger) = (Some(tx.clone()), Some(*ledger));
                 (self.gap, self.fee) = (Some(*gap), Some(lumens(*fee)));
             }
-            Fate::Already => self.status = "already_worked",
-            Fate::Elsewhere { zeros } => (self.status, self.zeros) = ("worked_elsewhere", Some(*zeros)),
-            Fate::Failed { reason, error } => {
+            WorkOutcome::Already => self.status = "already_worked",
+            WorkOutcome::Elsewhere { zeros } => {
+                (self.status, self.zeros) = ("worked_elsewhere", Some(*zeros))
+            }
+            WorkOutcome::Failed { reason, error } => {
                 self.status = "failed";
-                (self.reason, self.error) = (Some(reason.word()), Some(error.to_string()));
+                (self.reason, self.error) = (Some(reason.as_str()), Some(error.to_string()));
             }
         }
     }
@@ -164,7 +166,7 @@ pub fn work(
             let (view, deadline, wanted) = work::rehearse(farm, orders, &who).await?;
             return Ok(output.rehearsed(&view, deadline, &wanted));
         }
-        let what = format!("submit work for {} farmers on {}", who.len(), farm.site.network());
+        let what = format!("submit work for {} on {}", counted(who.len(), "farmer"), farm.site.network());
         let permit = app.value_permit(farm.work.permit, &what)?;
         Ok(output.finished(work::run(farm, permit, orders, &who).await?))
     });
@@ -173,7 +175,7 @@ pub fn work(
 
 impl WorkOutput {
     fn new(orders: &Orders) -> Self {
-        Self { policy: orders.policy.word(), hashes: "0".to_owned(), ..Self::default() }
+        Self { policy: orders.policy.as_str(), hashes: "0".to_owned(), ..Self::default() }
     }
 
     fn rehearsed(mut self, view: &View, deadline: Option<u64>, wanted: &[Wanted]) -> Self {
@@ -183,7 +185,7 @@ impl WorkOutput {
         self
     }
 
-    fn finished(mut self, report: Report) -> Self {
+    fn finished(mut self, report: WorkReport) -> Self {
         (self.view, self.block) = (Some(LedgerStamp::from(&report.view)), Some(report.view.farm.index));
         self.deadline = report.deadline.map(time);
         self.hashes = report.hashes.to_string();

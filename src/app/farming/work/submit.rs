@@ -3,9 +3,9 @@
 use super::WorkView;
 use crate::farming::{self, LedgerStamp, lumens};
 use crate::{App, Document};
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, counted};
 use grind::lines::Text;
-use kale::work::{self, LineFate, LineReport, Submission};
+use kale::work::{self, LineOutcome, LineReport, Submission};
 use schemars::JsonSchema;
 use serde::Serialize;
 use stellar::submit::Rehearsal;
@@ -16,7 +16,7 @@ use watch::metrics::Gauge;
 pub struct LineView {
     /// Its number, from 1.
     pub line: u64,
-    /// The farmer's address; what the line calls it, where it is none of ours.
+    /// The farmer's address; what the line calls it, where it is not one of ours.
     pub farmer: Option<String>,
     /// `worked`, `improved`, `already_worked`, `worked_elsewhere`, `superseded`, `refused`, `failed`; in a dry run
     /// `would_submit`.
@@ -60,7 +60,7 @@ pub fn submit(app: &App<'_>, lines: &[Text], parallel: Option<usize>, dry_run: b
             let network = farm.site.network();
             app.value_permit(
                 farm.work.permit,
-                &format!("submit {count} nonces for block {block} on {network}"),
+                &format!("submit {} for block {block} on {network}", counted(count, "nonce")),
             )?
         };
         let (view, lines) = work::submit(farm, permit, submission).await?;
@@ -72,7 +72,8 @@ pub fn submit(app: &App<'_>, lines: &[Text], parallel: Option<usize>, dry_run: b
 impl SubmitOutput {
     fn new(view: LedgerStamp, block: u32, lines: &[LineReport]) -> Self {
         let refused = lines.iter().filter(|line| line.is_bad()).count();
-        let is_in = |line: &&LineReport| matches!(line.fate, LineFate::Sent(work::Fate::Worked { .. }));
+        let is_in =
+            |line: &&LineReport| matches!(line.outcome, LineOutcome::Sent(work::WorkOutcome::Worked { .. }));
         Self {
             view,
             block,
@@ -136,19 +137,19 @@ impl LineView {
         let work = report.who.as_ref().zip(report.solution.as_ref());
         let mut work = work.map(|(who, solution)| WorkView::new(who, "would_submit", Some(solution)));
         let (mut reason, mut message) = (None, None);
-        let status = match &report.fate {
-            LineFate::Valid => "would_submit",
-            LineFate::Superseded { by } => {
+        let status = match &report.outcome {
+            LineOutcome::Valid => "would_submit",
+            LineOutcome::Superseded { by } => {
                 message = Some(format!("line {by} has more zeros for the same farmer"));
                 "superseded"
             }
-            LineFate::Refused { code, message: why } => {
+            LineOutcome::Refused { code, message: why } => {
                 (reason, message) = (Some(*code), Some(why.clone()));
                 "refused"
             }
-            LineFate::Sent(fate) => match &mut work {
+            LineOutcome::Sent(outcome) => match &mut work {
                 Some(work) => {
-                    work.fate(fate);
+                    work.outcome(outcome);
                     (reason, message) = (work.reason, work.error.clone());
                     work.status
                 }

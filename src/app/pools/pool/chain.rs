@@ -2,7 +2,7 @@
 
 use alloy::primitives::Address;
 use base::amount::{Base, Quantity, parse_base, to_units};
-use base::{Code, Error, Result, forms, say};
+use base::{Code, Error, Result, counted, forms, say};
 use rusqlite::{Connection, OptionalExtension};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -32,7 +32,12 @@ pub fn drift(found: &[Reconciled]) -> Option<Error> {
     let also =
         if failed.is_empty() { String::new() } else { format!("; not compared: {}", failed.join(", ")) };
     let what = first.drifts.first().map(ToString::to_string).unwrap_or_default();
-    let why = format!("{count} differences in {}; first: {}: {what}{also}", names.join(", "), first.pool);
+    let why = format!(
+        "{} in {}; first: {}: {what}{also}",
+        counted(count, "difference"),
+        names.join(", "),
+        first.pool
+    );
     let hint = say("compare at another endpoint; read its transfers again with: ").run("pool rescan");
     let hint = hint.of(&first.pool);
     Some(Error::new(Code::Drift, why).hint(hint).detail("pools", names).detail("failed", failed))
@@ -205,9 +210,9 @@ impl RescanOutput {
     pub fn failure(&self) -> Option<Error> {
         let first = self.wrong_epochs.first()?;
         let (count, pool, differences) = (self.wrong_epochs.len(), &self.pool, self.differences);
-        let which =
-            format!("turn out wrong, with {differences} differences; the first is epoch {}", first.epoch);
-        let why = format!("{count} paid epochs of pool \"{pool}\" {which}");
+        let (epochs, differences) = (counted(count, "paid epoch"), counted(differences, "difference"));
+        let why =
+            format!("{epochs} of pool \"{pool}\" wrong, with {differences}; first: epoch {}", first.epoch);
         let hint = say("paid rewards are not rewritten: settle the differences with the members; see: ")
             .run("reward epoch verify")
             .with("pool")

@@ -67,7 +67,7 @@ pub struct AcceptChangeOutput {
     pub changed: bool,
     /// What it was before; null where nothing changed.
     pub before: Option<ContractView>,
-    /// What it is now; null where it was never looked at.
+    /// What it is now; null where it was never read.
     pub contract: Option<ContractView>,
 }
 
@@ -108,7 +108,7 @@ pub struct AddOutput {
     pub deploy_block: u64,
     /// Whose view of the contract; null where it stood there before.
     pub checked_at: Option<ViewStamp>,
-    /// The risk engine that the contract names; null where it names none, or was not looked at.
+    /// The risk engine that the contract names; null where it names none, or was not read.
     #[schemars(with = "Option<forms::EvmAddress>")]
     pub risk_engine: Option<String>,
 }
@@ -160,7 +160,7 @@ pub struct ValidateDepositOutput {
     pub member: String,
     /// The member's name, if it has one.
     pub member_name: Option<String>,
-    /// The amount; null where what was typed is none of the pool's asset.
+    /// The amount; null where the input is not a valid amount.
     pub amount: Option<Quantity>,
     /// What the member can deposit; null where pool or member is not known.
     pub balance: Option<Quantity>,
@@ -193,7 +193,7 @@ pub struct ValidateWithdrawalOutput {
     pub member: String,
     /// The member's name, if it has one.
     pub member_name: Option<String>,
-    /// Shares asked for; null where what was typed is no amount of them.
+    /// Shares asked for; null where the input is not a valid amount.
     pub shares: Option<Quantity>,
     /// What they are worth by the last sync, rounded down; null where that is not known.
     pub assets: Option<Quantity>,

@@ -1,4 +1,4 @@
-//! Of `reward epoch …`: the epochs of pools: listed, shown, made by hand, and verified.
+//! Of `reward epoch …`: the epochs of pools: listed, shown, made manually, and verified.
 
 use base::amount::Quantity;
 use base::{Result, clock, forms};
@@ -22,7 +22,7 @@ pub struct EpochView {
     /// Hash of its last block; null before it is distributed.
     #[schemars(with = "Option<forms::EvmHash>")]
     pub last_hash: Option<String>,
-    /// `cycle`, or `manual` for one made by hand.
+    /// `cycle`, or `manual` for one made manually.
     pub origin: &'static str,
     /// `time-weighted` or `snapshot`.
     pub basis: &'static str,
@@ -30,11 +30,11 @@ pub struct EpochView {
     pub status: &'static str,
     /// The reward token's symbol.
     pub symbol: String,
-    /// The pool's share of the emission, in millionths of the weights' sum; null for one made by hand.
+    /// The pool's share of the emission, in millionths of the weights' sum; null for one made manually.
     pub weight_ppm: Option<u32>,
-    /// Sum of all weights; null for one made by hand.
+    /// Sum of all weights; null for one made manually.
     pub weight_sum_ppm: Option<u64>,
-    /// The pool's part of the emission, or the total given by hand.
+    /// The pool's part of the emission, or the total given manually.
     pub part: Quantity,
     /// Carried in.
     pub carry_in: Quantity,
@@ -144,7 +144,7 @@ pub struct VerifiedView {
     pub end_block: u64,
     /// Rewards compared.
     pub rewards: u64,
-    /// Given to members, as it stands in the state.
+    /// Given to members, as recorded in the state.
     pub distributed: Quantity,
     /// Differences in it.
     pub differences: u64,

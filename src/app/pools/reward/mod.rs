@@ -129,7 +129,7 @@ pub struct AprOutput {
 pub struct AprView {
     /// The pool.
     pub pool: String,
-    /// Simple, as a part of 1, cut to six decimals; null where it cannot be told.
+    /// Simple, as a part of 1, cut to six decimals; null where it is unknown.
     #[schemars(with = "Option<forms::Decimal>")]
     pub apr: Option<String>,
     /// Compounded daily, the same.
@@ -181,7 +181,7 @@ impl From<Outlook> for AprView {
             apr: yields.map(|yields| text(yields.apr_e6)),
             apy: yields.and_then(|yields| yields.apy_e6).map(text),
             why: match outlook.yields {
-                Ok(Yields { apy_e6: None, .. }) => Some("its APY is too large to tell"),
+                Ok(Yields { apy_e6: None, .. }) => Some("its APY is too large"),
                 Ok(_) => None,
                 Err(why) => Some(why),
             },

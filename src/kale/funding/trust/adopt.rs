@@ -1,7 +1,7 @@
 //! Sending trustlines: those of accounts that are there one by one, the others with their accounts, many in one transaction:
 //! as many as can sign it, from as many accounts as there are.
 
-use super::{Fate, Prepared, Trusted, Wanted, fate, free_key};
+use super::{PreparedTrust, TrustOutcome, Trusted, Wanted, free_key, outcome};
 use crate::farming::Farming;
 use crate::record::plan::{kind, shares};
 use base::{Code, Error, Result};
@@ -15,17 +15,17 @@ use stellar::xdr::AccountId;
 
 /// Sends what was prepared, records every outcome, and returns one line per farmer. Accounts are made many at a time.
 /// A farmer's own failure is in its line.
-pub async fn carry_out(
+pub async fn execute(
     farming: &mut Farming<'_, '_>,
-    prepared: Prepared,
+    prepared: PreparedTrust,
     permit: ValuePermit<'_>,
 ) -> Result<Vec<Trusted>> {
-    let Prepared { wanted, mut settled, payer, .. } = prepared;
+    let PreparedTrust { wanted, mut settled, payer, .. } = prepared;
     let (made, own): (Vec<Wanted>, Vec<Wanted>) = wanted.into_iter().partition(|wanted| wanted.creates);
     let intents: Vec<Intent> = own.iter().map(|wanted| wanted.intent.clone()).collect();
     let results = farming.submit(permit, &intents).await?;
     for (Wanted { who, creates, .. }, result) in own.into_iter().zip(results) {
-        settled.push(Trusted { who, creates, fate: fate(&result, |fee| fee) });
+        settled.push(Trusted { who, creates, outcome: outcome(&result, |fee| fee) });
     }
     if let Some(sponsor) = payer {
         settled.extend(make(farming, permit, &sponsor, made).await?);
@@ -88,11 +88,11 @@ async fn make(
             let count = members.len();
             for (place, member) in members.into_iter().enumerate() {
                 let part = |fee| shares(fee, count).nth(place).unwrap_or_default();
-                let fate = fate(&result, part);
-                if matches!(fate, Fate::Made { .. }) {
+                let outcome = outcome(&result, part);
+                if matches!(outcome, TrustOutcome::Made { .. }) {
                     sources.push(member.who.account.clone());
                 }
-                done.push(Trusted { who: member.who, creates: true, fate });
+                done.push(Trusted { who: member.who, creates: true, outcome });
             }
         }
     }

@@ -2,7 +2,7 @@
 
 mod adopt;
 
-pub use adopt::carry_out;
+pub use adopt::execute;
 
 use crate::chain::wallet::{BASE_RESERVE, Look, Trust, Wallet};
 use crate::chain::{Who, asset};
@@ -10,12 +10,12 @@ use crate::farming::Farming;
 use crate::fees::Lack;
 use crate::record::plan::{self, Stroops, TrustPlan, kind};
 use crate::record::reason::{self, Reason};
-use crate::record::rows::Hand;
+use crate::record::rows::FarmerRow;
 use base::amount::Base;
 use base::{Code, Error, Result, say};
 use outbox::{OperationState, Status};
 use stellar::Action;
-use stellar::submit::{self, Intent, Rehearsal, Submitted, Terms};
+use stellar::submit::{self, Intent, Rehearsal, SubmitOptions, Submitted};
 use stellar::xdr::{AccountId, Asset};
 
 /// How trustlines are wanted.
@@ -29,7 +29,7 @@ pub struct Wish {
 
 /// How a farmer fared.
 #[derive(Debug, Clone)]
-pub enum Fate {
+pub enum TrustOutcome {
     /// Made by this run.
     Made {
         /// Hash of the transaction.
@@ -58,7 +58,7 @@ pub struct Trusted {
     /// Whether its account is, or would be, made too.
     pub creates: bool,
     /// How it fared.
-    pub fate: Fate,
+    pub outcome: TrustOutcome,
 }
 
 /// A trustline to be made.
@@ -74,7 +74,7 @@ pub struct Wanted {
 
 /// What is to be done.
 #[derive(Debug)]
-pub struct Prepared {
+pub struct PreparedTrust {
     /// The accounts as they were read.
     pub look: Look,
     /// Trustlines to be made.
@@ -91,7 +91,7 @@ pub struct Prepared {
 ///
 /// # Errors
 /// `no_key` where a sponsor is wanted and there is none, `not_ready` for one that cannot give enough.
-pub async fn prepare(farming: &Farming<'_, '_>, hands: &[Hand], wish: Wish) -> Result<Prepared> {
+pub async fn prepare(farming: &Farming<'_, '_>, hands: &[FarmerRow], wish: Wish) -> Result<PreparedTrust> {
     if (wish.sponsored == Some(true) || wish.create.is_some()) && farming.keys.sponsor()?.is_none() {
         return Err(Error::new(Code::NoKey, "there is no sponsor in the key store")
             .hint(say("bring its key in with: ").run("farmer import").with("sponsor")));
@@ -100,22 +100,23 @@ pub async fn prepare(farming: &Farming<'_, '_>, hands: &[Hand], wish: Wish) -> R
     let look = Look::read(farming.site, &accounts).await?;
     let books = farming.books()?;
     // One that is there, and for which something must be done all the same: its limit leaves no room for what may come in.
-    let is_full = |hand: &Hand, kale: Trust| kale.room < books.due(&hand.who.id) && !kale.is_highest();
-    let has = |(hand, wallet): (&Hand, &Option<Wallet>)| {
+    let is_full = |hand: &FarmerRow, kale: Trust| kale.room < books.due(&hand.who.id) && !kale.is_highest();
+    let has = |(hand, wallet): (&FarmerRow, &Option<Wallet>)| {
         wallet.and_then(|wallet| wallet.kale).is_some_and(|kale| !is_full(hand, kale))
     };
     let is_done = hands.iter().zip(&look.wallets).all(has);
     // The keys stay locked where nothing is to be signed.
     let payer = if is_done { None } else { farming.keys.sponsor()? };
     let sponsor = payer.clone().filter(|_| wish.sponsored != Some(false));
-    let mut prepared = Prepared { wanted: Vec::new(), settled: Vec::new(), payer, given: 0, look };
+    let mut prepared = PreparedTrust { wanted: Vec::new(), settled: Vec::new(), payer, given: 0, look };
     for (hand, wallet) in hands.iter().zip(prepared.look.wallets.clone()) {
         let who = hand.who.clone();
-        let refuse = |lack: Lack| Fate::Failed { reason: lack.reason(), error: lack.error(&who.address) };
+        let refuse =
+            |lack: Lack| TrustOutcome::Failed { reason: lack.reason(), error: lack.error(&who.address) };
         // Who gives the reserves, how much that is, and what the account is made with.
         let terms = match (wallet, wish.create, &sponsor) {
             (Some(Wallet { kale: Some(kale), .. }), ..) if is_full(hand, kale) => Ok((None, 0, None)),
-            (Some(Wallet { kale: Some(_), .. }), ..) => Err(Fate::Already),
+            (Some(Wallet { kale: Some(_), .. }), ..) => Err(TrustOutcome::Already),
             (Some(wallet), _, None) if wallet.spare() < BASE_RESERVE => {
                 Err(refuse(Lack::Lumens { spare: wallet.spare(), least: BASE_RESERVE }))
             }
@@ -135,7 +136,7 @@ pub async fn prepare(farming: &Farming<'_, '_>, hands: &[Hand], wish: Wish) -> R
                 let intent = intent(farming, &who, &prepared.look.asset, sponsor, creates)?;
                 prepared.wanted.push(Wanted { who, creates: creates.is_some(), intent });
             }
-            Err(fate) => prepared.settled.push(Trusted { who, creates: false, fate }),
+            Err(outcome) => prepared.settled.push(Trusted { who, creates: false, outcome }),
         }
     }
     if let (Some(payer), false) = (&prepared.payer, prepared.wanted.is_empty()) {
@@ -203,26 +204,28 @@ pub(super) fn free_key(farming: &Farming<'_, '_>, kind: &str, address: &str) -> 
 }
 
 /// What it would cost, trustline by trustline.
-pub async fn rehearse(farming: &Farming<'_, '_>, prepared: &Prepared) -> Result<Vec<Result<Rehearsal>>> {
+pub async fn rehearse(farming: &Farming<'_, '_>, prepared: &PreparedTrust) -> Result<Vec<Result<Rehearsal>>> {
     let intents: Vec<Intent> = prepared.wanted.iter().map(|wanted| wanted.intent.clone()).collect();
     if intents.is_empty() {
         return Ok(Vec::new());
     }
-    let terms = Terms { payer: prepared.payer.clone(), ..farming.terms.clone() };
+    let terms = SubmitOptions { payer: prepared.payer.clone(), ..farming.submit_options.clone() };
     submit::rehearse(&farming.site.client, &terms, &intents).await
 }
 
 /// How a farmer fared; `part` is its part of the fee.
-pub(super) fn fate(result: &Result<Submitted>, part: impl FnOnce(i64) -> i64) -> Fate {
+pub(super) fn outcome(result: &Result<Submitted>, part: impl FnOnce(i64) -> i64) -> TrustOutcome {
     let settled = match result {
         Ok(Submitted::Settled(settled)) => settled,
-        Ok(Submitted::AlreadyDone { .. }) => return Fate::Already,
-        Err(error) => return Fate::Failed { reason: Reason::of_error(error.code()), error: error.clone() },
+        Ok(Submitted::AlreadyDone { .. }) => return TrustOutcome::Already,
+        Err(error) => {
+            return TrustOutcome::Failed { reason: Reason::of_error(error.code()), error: error.clone() };
+        }
     };
     if let Some((tx, ledger, fee)) = reason::landed(settled) {
-        return Fate::Made { tx, ledger, fee: part(fee) };
+        return TrustOutcome::Made { tx, ledger, fee: part(fee) };
     }
     let reason =
         if settled.status == Status::Expired { Reason::Expired } else { reason::of_network(settled) };
-    Fate::Failed { reason, error: reason::of_words(settled) }
+    TrustOutcome::Failed { reason, error: reason::of_words(settled) }
 }

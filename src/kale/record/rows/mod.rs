@@ -22,15 +22,15 @@ pub use records::{
 };
 
 use crate::chain::Who;
+use crate::farmers::reward_split::RewardSplit;
 use crate::farmers::status::Status;
-use crate::farmers::terms::Terms;
 use base::Result;
 use rusqlite::Connection;
 use state::rows;
 
 /// A farmer with what its plants and harvests need.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hand {
+pub struct FarmerRow {
     /// Who.
     pub who: Who,
     /// Where it is in its life.
@@ -40,21 +40,21 @@ pub struct Hand {
     /// Row id of the pooler.
     pub pooler: String,
     /// How a reward is shared out.
-    pub terms: Terms,
+    pub terms: RewardSplit,
 }
 
 /// Every farmer, in the order in which they came.
-pub fn hands(conn: &Connection) -> Result<Vec<Hand>> {
+pub fn hands(conn: &Connection) -> Result<Vec<FarmerRow>> {
     let sql = "SELECT f.id, f.address, f.status, f.stake_percentage_ppm, f.pooler_id, p.reward_split_ppm, p.platform_fee_ppm
          FROM farmers f JOIN poolers p ON p.id = f.pooler_id ORDER BY f.added_at, f.id";
     rows::all(conn, sql, [], |row| {
         let (id, address): (String, String) = (row.get("id")?, row.get("address")?);
-        Ok(Hand {
+        Ok(FarmerRow {
             who: Who::new(&id, &address)?,
             status: Status::stored(&row.get::<_, String>("status")?, &id)?,
             stake_percentage_ppm: row.get("stake_percentage_ppm")?,
             pooler: row.get("pooler_id")?,
-            terms: Terms::new(row.get("reward_split_ppm")?, row.get("platform_fee_ppm")?)?,
+            terms: RewardSplit::new(row.get("reward_split_ppm")?, row.get("platform_fee_ppm")?)?,
         })
     })
 }

@@ -1,6 +1,6 @@
 //! What was tried and what came of it: plantings, works, harvests, a pooler's figures, compensations.
 
-use super::Hand;
+use super::FarmerRow;
 use crate::record::reason::Reason;
 use base::Result;
 use base::amount::Base;
@@ -105,7 +105,7 @@ pub fn harvest(tx: &Tx<'_>, row: &HarvestRow<'_>, trace: &Trace<'_>) -> Result<b
 pub fn missing_since(conn: &Connection, farmer: &str, block: u32) -> Result<Option<u32>> {
     let sql = "SELECT ledger FROM harvests
          WHERE farmer_id = ?1 AND block_index = ?2 AND outcome = 'failed' AND reason = ?3";
-    Ok(rows::value(conn, sql, params![farmer, block, Reason::Missing.word()])?.flatten())
+    Ok(rows::value(conn, sql, params![farmer, block, Reason::Missing.as_str()])?.flatten())
 }
 
 /// A stake that is booked as lost.
@@ -214,8 +214,8 @@ pub fn tally(tx: &Tx<'_>, farmer: &str, block: u32, add: Tally) -> Result<()> {
 }
 
 /// Books that a lost stake is owed, and by whom.
-pub fn compensation(tx: &Tx<'_>, hand: &Hand, block: u32, stake: Base, reason: Reason) -> Result<()> {
-    let (fault, amount, reason) = (reason.blame().word(), stake.to_string(), reason.word());
+pub fn compensation(tx: &Tx<'_>, hand: &FarmerRow, block: u32, stake: Base, reason: Reason) -> Result<()> {
+    let (fault, amount, reason) = (reason.blame().as_str(), stake.to_string(), reason.as_str());
     rows::run(
         tx.conn(),
         "INSERT INTO pooler_compensations (pooler_id, farmer_id, block_index, fault, amount, reason, at)

@@ -26,7 +26,7 @@ impl Abi {
     /// Reads the word; an error lists the profiles there are.
     pub fn parse(word: &str) -> Result<Self> {
         word.parse().map_err(|_| {
-            Error::new(Code::InvalidValue, format!("\"{word}\" is no ABI profile")).hint(format!(
+            Error::new(Code::InvalidValue, format!("invalid ABI profile: \"{word}\"")).hint(format!(
                 "there are: {}; auto finds out which",
                 <Self as VariantNames>::VARIANTS.join(", ")
             ))

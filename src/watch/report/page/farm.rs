@@ -3,6 +3,7 @@
 use super::words::{amount, count, cut, exact, figure, kale, percent, said, shown, stroops};
 use crate::report::chart::{self, Bar};
 use crate::report::{BlockSum, Farm, FarmerSum, Loss};
+use base::counted;
 use kale::contract::DECIMALS;
 use maud::{Markup, html};
 
@@ -67,8 +68,8 @@ fn blocks(blocks: &[BlockSum]) -> Markup {
 
 fn reward(block: &BlockSum) -> Bar {
     let forecast = block.forecast.map(|f| format!("\n{} forecast", exact(&stroops(f)))).unwrap_or_default();
-    let (paid, pails) = (exact(&stroops(block.reward)), block.harvested);
-    let title = format!("block {}\n{paid} for {pails} pails{forecast}", block.block);
+    let (paid, pails) = (exact(&stroops(block.reward)), counted(block.harvested, "pail"));
+    let title = format!("block {}\n{paid} for {pails}{forecast}", block.block);
     Bar { solid: block.reward, pale: base::amount::Base::ZERO, expected: block.forecast, title }
 }
 

@@ -4,6 +4,7 @@ use super::words::{amount, chain_moment, count, cut, exact, figure, rate, said, 
 use crate::report::chart::{self, Bar, Floor, Mark};
 use crate::report::{Epoch, Holder, PoolPart};
 use base::amount::{Base, E18, Quantity};
+use base::counted;
 use maud::{Markup, html};
 use vault::pool::ViewStamp;
 
@@ -149,11 +150,11 @@ fn row(epoch: &Epoch) -> Markup {
 fn bar(epoch: &Epoch) -> Bar {
     let reason = epoch.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
     let title = format!(
-        "blocks {} to {}\n{} to {} holders\n{} carried on{reason}",
+        "blocks {} to {}\n{} to {}\n{} carried on{reason}",
         epoch.start,
         epoch.end - 1,
         exact(&epoch.distributed),
-        epoch.holders,
+        counted(epoch.holders, "holder"),
         exact(&epoch.carry_out),
     );
     Bar { solid: epoch.distributed.base, pale: epoch.carry_out.base, expected: None, title }

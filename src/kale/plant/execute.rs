@@ -1,6 +1,6 @@
 //! Carrying a plant out: what is sent, what is found on chain already, and what is recorded of it.
 
-use super::prepare::{Fate, Planted, Prepared};
+use super::prepare::{PlantOutcome, Planted, PreparedPlant};
 use crate::chain::Who;
 use crate::chain::view::{Ask, Living, Standing, View};
 use crate::contract::fault::Fault;
@@ -18,19 +18,19 @@ use stellar::submit::{Intent, Submitted};
 
 /// Sends what was prepared, records every outcome, and returns one line per farmer.
 /// A farmer's own failure is in its line.
-pub async fn carry_out(
+pub async fn execute(
     farming: &mut Farming<'_, '_>,
-    prepared: Prepared,
+    prepared: PreparedPlant,
     permit: ValuePermit<'_>,
 ) -> Result<Vec<Planted>> {
-    let Prepared { view, index, wanted, mut settled, mut found, sponsor, lacks, .. } = prepared;
+    let PreparedPlant { view, index, wanted, mut settled, mut found, sponsor, lacks, .. } = prepared;
     farming::note(farming, sponsor.as_ref(), &lacks)?;
     let intents: Vec<Intent> = wanted.iter().map(|(_, _, intent)| intent.clone()).collect();
     let results = farming.submit(permit, &intents).await?;
     let mut exists: Vec<Who> = Vec::new();
     for ((who, stake, _), result) in wanted.into_iter().zip(results) {
-        match fate(farming, result) {
-            Some(fate) => settled.push(Planted { who, stake, fate }),
+        match outcome(farming, result) {
+            Some(outcome) => settled.push(Planted { who, stake, outcome }),
             None => exists.push(who),
         }
     }
@@ -47,8 +47,8 @@ pub async fn carry_out(
             }
             let why = format!("farmer {} has a pail in a block that has ended", who.address);
             let error = Error::new(Code::TransactionFailed, why);
-            let fate = Fate::Failed { reason: Reason::RolledOver, error };
-            settled.push(Planted { who, stake: Base::ZERO, fate });
+            let outcome = PlantOutcome::Failed { reason: Reason::RolledOver, error };
+            settled.push(Planted { who, stake: Base::ZERO, outcome });
         }
     }
     let adopted = adopt(farming, index, due.unwrap_or(view.at.time), &found)?;
@@ -58,11 +58,11 @@ pub async fn carry_out(
 }
 
 /// How a transaction ended; `None` where the farmer has a pail already.
-fn fate(farming: &Farming<'_, '_>, result: Result<Submitted>) -> Option<Fate> {
+fn outcome(farming: &Farming<'_, '_>, result: Result<Submitted>) -> Option<PlantOutcome> {
     let settled = match result {
-        Ok(Submitted::AlreadyDone { .. }) => return Some(Fate::Already),
+        Ok(Submitted::AlreadyDone { .. }) => return Some(PlantOutcome::Already),
         Ok(Submitted::Settled(settled)) => settled,
-        Err(error) => return Some(Fate::Failed { reason: Reason::of_error(error.code()), error }),
+        Err(error) => return Some(PlantOutcome::Failed { reason: Reason::of_error(error.code()), error }),
     };
     let farm = &farming.site.farm;
     if reason::said(farm, Step::Plant, &settled) == Some(Said::Farm(Fault::PailExists)) {
@@ -70,10 +70,10 @@ fn fate(farming: &Farming<'_, '_>, result: Result<Submitted>) -> Option<Fate> {
     }
     if let Some((tx, ledger, fee)) = reason::landed(&settled) {
         let payer = settled.payer.as_ref().map(ToString::to_string);
-        return Some(Fate::Planted { tx, ledger, fee, payer });
+        return Some(PlantOutcome::Planted { tx, ledger, fee, payer });
     }
     let (reason, error) = reason::why(farm, Step::Plant, &settled);
-    Some(Fate::Failed { reason, error })
+    Some(PlantOutcome::Failed { reason, error })
 }
 
 /// Records pails that are on chain already.
@@ -102,7 +102,7 @@ fn adopt(
                     ..OpenPail::default()
                 };
                 record::found(tx, who, &open)?;
-                Ok(Planted { who: who.clone(), stake, fate: Fate::Already })
+                Ok(Planted { who: who.clone(), stake, outcome: PlantOutcome::Already })
             })
             .collect()
     })
@@ -112,8 +112,8 @@ fn adopt(
 fn tell(farming: &mut Farming<'_, '_>, index: u32, settled: &[Planted]) -> Result<()> {
     let failed: Vec<(&Planted, Reason, &Error)> = settled
         .iter()
-        .filter_map(|planted| match &planted.fate {
-            Fate::Failed { reason, error } if error.code() != Code::OutcomeUnknown => {
+        .filter_map(|planted| match &planted.outcome {
+            PlantOutcome::Failed { reason, error } if error.code() != Code::OutcomeUnknown => {
                 Some((planted, *reason, error))
             }
             _ => None,
@@ -124,10 +124,10 @@ fn tell(farming: &mut Farming<'_, '_>, index: u32, settled: &[Planted]) -> Resul
     }
     farming.write(|tx| {
         for (planted, reason, error) in failed {
-            let trace = Trace { reason: Some(reason.word()), ..Trace::default() };
+            let trace = Trace { reason: Some(reason.as_str()), ..Trace::default() };
             if rows::planting(tx, &planted.who.id, index, "failed", planted.stake, &trace)? {
                 let facts = json!({
-                    "farmer": planted.who.address, "block": index, "reason": reason.word(),
+                    "farmer": planted.who.address, "block": index, "reason": reason.as_str(),
                     "why": error.message(),
                 });
                 tx.event("plant.failed", &planted.who.id, &facts)?;

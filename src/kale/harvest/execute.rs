@@ -1,10 +1,10 @@
 //! Carrying a harvest out: what is sent, what is booked, and what became of the pails that are gone.
 
 use super::doubt;
-use super::due::{Due, Fate, Harvested, Suspect, of_held};
+use super::due::{Due, HarvestOutcome, Harvested, Suspect, of_held};
 use super::elsewhere::Search;
 use super::expiry;
-use super::prepare::{Prepared, prepare_for};
+use super::prepare::{PreparedHarvest, prepare_for};
 use super::sight;
 use crate::alerts::{EXPIRING, HELD};
 use crate::chain::view::View;
@@ -16,7 +16,7 @@ use crate::record::FarmRecorder;
 use crate::record::loss;
 use crate::record::plan::HarvestPlan;
 use crate::record::reason::{self, Reason, Said};
-use crate::record::rows::{self, Hand, OpenPail, Trace};
+use crate::record::rows::{self, FarmerRow, OpenPail, Trace};
 use crate::schedule::Step;
 use base::amount::Base;
 use base::{Code, Error, Result};
@@ -30,22 +30,22 @@ const SOON: u64 = 4;
 
 /// Sends what was prepared, books every outcome, and returns one line per pail that is due.
 /// A pail's own failure is in its line.
-pub async fn carry_out(
+pub async fn execute(
     farming: &mut Farming<'_, '_>,
-    prepared: Prepared,
+    prepared: PreparedHarvest,
     permit: ValuePermit<'_>,
 ) -> Result<Vec<Harvested>> {
     let ledger = prepared.view.as_ref().map_or(0, |view| view.at.ledger);
     let (mut ends, otherwise) = once(farming, prepared, permit).await?;
     if !otherwise.is_empty() {
-        let hands: Vec<Hand> = otherwise.iter().map(|due| due.hand.clone()).collect();
+        let hands: Vec<FarmerRow> = otherwise.iter().map(|due| due.hand.clone()).collect();
         let pails: Vec<OpenPail> = otherwise.into_iter().map(|due| due.pail).collect();
         let again = prepare_for(farming, &hands, &pails, &[]).await?;
         let (more, still) = once(farming, again, permit).await?;
         ends.extend(more);
         ends.extend(still.into_iter().map(|due| {
-            let error = sight::contradicted(&due);
-            due.end(Fate::Failed { reason: Reason::Missing, error })
+            let error = sight::contradicted();
+            due.end(HarvestOutcome::Failed { reason: Reason::Missing, error })
         }));
     }
     tell(farming, &ends, ledger)?;
@@ -57,10 +57,10 @@ pub async fn carry_out(
 /// booked as lost and are open again.
 async fn once(
     farming: &mut Farming<'_, '_>,
-    prepared: Prepared,
+    prepared: PreparedHarvest,
     permit: ValuePermit<'_>,
 ) -> Result<(Vec<Harvested>, Vec<Due>)> {
-    let Prepared { view, wanted, unworked, mut gone, refused, lives, worked, near, back } = prepared;
+    let PreparedHarvest { view, wanted, unworked, mut gone, refused, lives, worked, near, back } = prepared;
     let Some(view) = view else { return Ok((Vec::new(), Vec::new())) };
     let mut ends = Vec::new();
     watch(farming, &lives, &worked, &refused)?;
@@ -71,15 +71,17 @@ async fn once(
             back.iter().try_for_each(|due| loss::take_back(tx, network, &due.hand, &due.pail).map(drop))
         })?;
     }
-    ends.extend(refused.into_iter().map(|(due, reason, error)| due.end(Fate::Failed { reason, error })));
+    ends.extend(
+        refused.into_iter().map(|(due, reason, error)| due.end(HarvestOutcome::Failed { reason, error })),
+    );
     // A pail that expires soon does not wait for its turn at the submitters.
     let (soon, later): (Vec<_>, Vec<_>) = wanted.into_iter().partition(|(due, _)| due.is_near(&near));
     for (wanted, wait) in [(soon, Wait::Ledgers(SOON)), (later, Wait::Turn)] {
         let intents: Vec<Intent> = wanted.iter().map(|(_, intent)| intent.clone()).collect();
         let results = farming.submit_within(permit, &intents, wait, farming.work.stop).await?;
         for ((due, _), result) in wanted.into_iter().zip(results) {
-            match fate(farming, &due, result)? {
-                Some(fate) => ends.push(due.end(fate)),
+            match outcome(farming, &due, result)? {
+                Some(outcome) => ends.push(due.end(outcome)),
                 None => gone.push(due),
             }
         }
@@ -116,7 +118,7 @@ fn watch(
         }
         for (due, reason, error) in refused.iter().filter(|(_, reason, _)| *reason == Reason::StakeDisagrees)
         {
-            rows::hold_pail(tx, &due.pail.farmer, due.pail.block, reason.word())?;
+            rows::hold_pail(tx, &due.pail.farmer, due.pail.block, reason.as_str())?;
             alert::edge(tx, Subject::Farm(&due.pail.farmer), HELD, Some(error.message()))?;
         }
         Ok(())
@@ -124,11 +126,17 @@ fn watch(
 }
 
 /// How a transaction ended; `None` where the pail is gone.
-fn fate(farming: &Farming<'_, '_>, due: &Due, result: Result<Submitted>) -> Result<Option<Fate>> {
+fn outcome(
+    farming: &Farming<'_, '_>,
+    due: &Due,
+    result: Result<Submitted>,
+) -> Result<Option<HarvestOutcome>> {
     let settled = match result {
-        Ok(Submitted::AlreadyDone { .. }) => return Ok(Some(Fate::Already)),
+        Ok(Submitted::AlreadyDone { .. }) => return Ok(Some(HarvestOutcome::Already)),
         Ok(Submitted::Settled(settled)) => settled,
-        Err(error) => return Ok(Some(Fate::Failed { reason: Reason::of_error(error.code()), error })),
+        Err(error) => {
+            return Ok(Some(HarvestOutcome::Failed { reason: Reason::of_error(error.code()), error }));
+        }
     };
     let farm = &farming.site.farm;
     let said = reason::said(farm, Step::Harvest, &settled);
@@ -139,14 +147,14 @@ fn fate(farming: &Farming<'_, '_>, due: &Due, result: Result<Submitted>) -> Resu
     let pail = rows::pail(farming.work.state.conn(), &due.pail.farmer, due.pail.block)?;
     if let Some(held) = pail.and_then(|pail| pail.held) {
         let (reason, error) = of_held(&held);
-        return Ok(Some(Fate::Failed { reason, error }));
+        return Ok(Some(HarvestOutcome::Failed { reason, error }));
     }
     let Some(((tx, ledger, fee), value)) = reason::landed(&settled).zip(settled.effect.value.as_ref()) else {
         let (reason, error) = reason::why(farm, Step::Harvest, &settled);
-        return Ok(Some(Fate::Failed { reason, error }));
+        return Ok(Some(HarvestOutcome::Failed { reason, error }));
     };
     let sender = settled.sender.as_ref().map(ToString::to_string);
-    Ok(Some(Fate::Harvested { tx, ledger, fee, sender, reward: base(harvest_result(value)?)? }))
+    Ok(Some(HarvestOutcome::Harvested { tx, ledger, fee, sender, reward: base(harvest_result(value)?)? }))
 }
 
 /// Books the pails that are gone as paid where the chain shows it. Where its history shows that nobody was, they are
@@ -166,31 +174,32 @@ async fn settle_gone(
     let margin = farming.settings.work_margin;
     farming.write(|tx| {
         for (due, search) in gone.into_iter().zip(found) {
-            let fate = match search {
+            let outcome = match search {
                 Search::Found(paid) => {
                     let facts = json!({ "tx": paid.tx, "ledger": paid.ledger, "event": paid.event });
                     let trace = Trace { ledger: Some(paid.ledger), ..Trace::default() };
                     let plan = HarvestPlan::of(&due.hand, &due.pail, &asset.to_string());
                     recorder.credit(tx, &plan, "harvested_elsewhere", paid.reward, &trace, &facts)?;
                     rows::count_mint(tx, &paid.event, &due.pail.farmer, due.pail.block)?;
-                    Fate::Elsewhere { tx: paid.tx, ledger: paid.ledger, reward: paid.reward }
+                    HarvestOutcome::Elsewhere { tx: paid.tx, ledger: paid.ledger, reward: paid.reward }
                 }
                 Search::Short(minted) => {
                     let error = sight::short(&due, minted);
                     let (reason, farmer) = (Reason::MintDisagrees, &due.pail.farmer);
-                    rows::hold_pail(tx, farmer, due.pail.block, reason.word())?;
+                    rows::hold_pail(tx, farmer, due.pail.block, reason.as_str())?;
                     alert::edge(tx, Subject::Farm(farmer), HELD, Some(error.message()))?;
-                    Fate::Failed { reason, error }
+                    HarvestOutcome::Failed { reason, error }
                 }
-                Search::Forgotten(oldest) => {
-                    Fate::Failed { reason: Reason::OutOfSight, error: sight::forgotten(&due, oldest) }
-                }
+                Search::Forgotten(oldest) => HarvestOutcome::Failed {
+                    reason: Reason::OutOfSight,
+                    error: sight::forgotten(&due, oldest),
+                },
                 Search::Nothing => {
                     suspects.push(doubt::gone(tx.conn(), due, view.at.ledger, margin)?);
                     continue;
                 }
             };
-            ends.push(due.end(fate));
+            ends.push(due.end(outcome));
         }
         Ok(())
     })?;
@@ -202,8 +211,8 @@ async fn settle_gone(
 fn tell(farming: &mut Farming<'_, '_>, ends: &[Harvested], ledger: u32) -> Result<()> {
     let failed: Vec<(&Harvested, &Reason, &Error)> = ends
         .iter()
-        .filter_map(|end| match &end.fate {
-            Fate::Failed { reason, error } => Some((end, reason, error)),
+        .filter_map(|end| match &end.outcome {
+            HarvestOutcome::Failed { reason, error } => Some((end, reason, error)),
             _ => None,
         })
         .filter(|(.., error)| error.code() != Code::OutcomeUnknown)
@@ -226,10 +235,10 @@ fn tell(farming: &mut Farming<'_, '_>, ends: &[Harvested], ledger: u32) -> Resul
             let (block, stake, forecast) = (*block, *stake, *forecast);
             let row = rows::HarvestRow { farmer, block, outcome: "failed", stake, reward, forecast };
             // When it was looked at is what a second look counts from.
-            let trace = Trace { reason: Some(reason.word()), ledger: Some(ledger), operation: None };
+            let trace = Trace { reason: Some(reason.as_str()), ledger: Some(ledger), operation: None };
             if rows::harvest(tx, &row, &trace)? {
                 let facts = json!({
-                    "farmer": end.hand.who.address, "block": end.block, "reason": reason.word(),
+                    "farmer": end.hand.who.address, "block": end.block, "reason": reason.as_str(),
                     "why": error.message(),
                 });
                 tx.event("harvest.failed", &end.hand.who.id, &facts)?;

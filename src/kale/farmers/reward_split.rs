@@ -8,7 +8,7 @@ pub const ONE_PPM: u32 = 1_000_000;
 
 /// Who gets what of a reward. Made only from ratios whose sum is at most 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Terms {
+pub struct RewardSplit {
     reward_split_ppm: u32,
     platform_fee_ppm: u32,
 }
@@ -24,7 +24,7 @@ pub struct Shares {
     pub platform: Base,
 }
 
-impl Terms {
+impl RewardSplit {
     /// Terms of so many millionths for pooler and operator; the farmer gets the rest.
     /// `invalid_weight` where both together pass 1.
     pub fn new(reward_split_ppm: u32, platform_fee_ppm: u32) -> Result<Self> {
@@ -90,12 +90,12 @@ mod tests {
             (250_000, 250_000, 2, [1, 1, 0]),
             (1, 999_999, 1, [0, 0, 1]),
         ] {
-            let shares = Terms::new(split, fee).unwrap().share(Base::from(reward)).unwrap();
+            let shares = RewardSplit::new(split, fee).unwrap().share(Base::from(reward)).unwrap();
             let [farmer, pooler, platform] = want.map(Base::from);
             assert_eq!(shares, Shares { farmer, pooler, platform }, "{split} {fee} {reward}");
         }
         for (split, fee) in [(1_000_000, 1), (500_001, 500_000), (u32::MAX, 1), (u32::MAX, u32::MAX)] {
-            assert_eq!(Terms::new(split, fee).unwrap_err().code(), Code::InvalidWeight);
+            assert_eq!(RewardSplit::new(split, fee).unwrap_err().code(), Code::InvalidWeight);
         }
     }
 
@@ -113,7 +113,7 @@ mod tests {
         ) {
             prop_assume!(split + fee <= 1_000_000);
             let reward = Base::from(reward);
-            let shares = Terms::new(split, fee).unwrap().share(reward).unwrap();
+            let shares = RewardSplit::new(split, fee).unwrap().share(reward).unwrap();
             prop_assert_eq!(shares.farmer + shares.pooler + shares.platform, reward);
             for (part, ppm) in [
                 (shares.farmer, 1_000_000 - split - fee), (shares.pooler, split), (shares.platform, fee),
