@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use base::{Endpoint, Silent, Stop};
 use config::{Config, Sources};
 use evm::{At, BlockRef, Chain, ChainConfig};
-use state::{Consent, Permit, State, ValuePermit, Work};
+use state::{Consent, Permit, State, ValuePermit, WriteContext};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -162,7 +162,8 @@ impl Job {
         let mut state = world::open(&self.state, &lock)?;
         let (permit, stop) = (Permit::of(&lock), Stop::default());
         let pools = pool::list(state.conn())?;
-        let mut work = Work { config: &config, state: &mut state, permit, progress: &Silent, stop: &stop };
+        let mut work =
+            WriteContext { config: &config, state: &mut state, permit, progress: &Silent, stop: &stop };
         let rest = chain.view_above(At::Latest, 0, async |view| {
             sync::replay_to(&mut work, view, &pools, &BTreeMap::new(), view.block().number).await
         });
@@ -208,7 +209,8 @@ impl Job {
         let mut state = world::open(&self.state, &lock)?;
         let (permit, stop) = (Permit::of(&lock), Stop::default());
         let agreed = ValuePermit::obtain(permit, Consent::NotNeeded, "pay")?;
-        let mut work = Work { config: &config, state: &mut state, permit, progress: &Silent, stop: &stop };
+        let mut work =
+            WriteContext { config: &config, state: &mut state, permit, progress: &Silent, stop: &stop };
         let mut spent = Spent::default();
         let cycle = reward::cycle(&mut work, &chain, &agreed, Some(self.first), At::Latest);
         let report = spent.during(|| runtime.block_on(cycle))?;

@@ -10,7 +10,7 @@ use base::clock::Clock;
 use base::{Endpoint, Silent, Stop};
 use config::{Config, Sources};
 use evm::{At, Chain, ChainConfig};
-use state::{Holder, Lock, Permit, Run, State, Work};
+use state::{Holder, Lock, Permit, Run, State, WriteContext};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -90,7 +90,7 @@ impl Home {
         let lock = lock(&self.state)?;
         let mut state = State::write_access(&self.state, run(), &lock)?;
         let stop = Stop::default();
-        let mut work = Work {
+        let mut work = WriteContext {
             config: &config,
             state: &mut state,
             permit: Permit::of(&lock),

@@ -8,7 +8,7 @@ use app::pools::views::age;
 use app::pools::withdrawal::{CompleteOutput, FailOutput, ListOutput, RequestOutput, WithdrawalView, what};
 use base::clock;
 use config::value::tx_hash;
-use state::Work;
+use state::WriteContext;
 use vault::pool;
 use vault::risk::verdict::{Verdict, parse_amount};
 use vault::withdrawal::{
@@ -114,7 +114,12 @@ impl Present for RequestOutput {
 }
 
 /// The chain's, or the operator's word where it is not to be asked.
-fn evidence<'a>(app: &App<'_>, work: &Work<'a>, unverified: bool, what: &str) -> Result<Evidence<'a>> {
+fn evidence<'a>(
+    app: &App<'_>,
+    work: &WriteContext<'a>,
+    unverified: bool,
+    what: &str,
+) -> Result<Evidence<'a>> {
     Ok(if unverified { Evidence::Word(app.value_permit(work.permit, what)?) } else { Evidence::Chain })
 }
 

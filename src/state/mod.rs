@@ -56,7 +56,7 @@ pub struct Run {
 }
 
 /// What a writing service is handed.
-pub struct Work<'a> {
+pub struct WriteContext<'a> {
     /// Settings in force.
     pub config: &'a Config,
     /// The state, opened for writing, or the private copy of a dry run.

@@ -4,7 +4,7 @@ use base::clock::Clock;
 use base::{Silent, Stop};
 use config::{Config, Sources};
 use rusqlite::Connection;
-use state::{Holder, Lock, Permit, Run, State, Work};
+use state::{Holder, Lock, Permit, Run, State, WriteContext};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -112,8 +112,13 @@ pub fn holder() -> Holder {
 }
 
 /// What a service is handed.
-pub fn work<'a>(config: &'a Config, state: &'a mut State, lock: &'a Lock, stop: &'a Stop) -> Work<'a> {
-    Work { config, state, permit: Permit::of(lock), progress: &Silent, stop }
+pub fn work<'a>(
+    config: &'a Config,
+    state: &'a mut State,
+    lock: &'a Lock,
+    stop: &'a Stop,
+) -> WriteContext<'a> {
+    WriteContext { config, state, permit: Permit::of(lock), progress: &Silent, stop }
 }
 
 /// The settings of the sandbox profile with these on top.

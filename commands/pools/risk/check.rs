@@ -6,7 +6,7 @@ use crate::shell::at::AtFlag;
 use crate::shell::prelude::*;
 use app::pools::risk::{CheckOutput, PoolCheckView, RuleView};
 use vault::pool::ViewStamp;
-use vault::risk::rules::{Rule, Verdict};
+use vault::risk::rules::{Rule, RuleResult};
 use vault::risk::{self, PoolCheck};
 use watch::metrics::Gauge;
 
@@ -70,11 +70,11 @@ fn outcome(view: Option<ViewStamp>, checks: Vec<PoolCheck>) -> Result<Outcome> {
 }
 
 /// Everything that is not ok: pool, rule, and what was found.
-fn findings(checks: &[PoolCheck]) -> Vec<(&str, Rule, &Verdict)> {
+fn findings(checks: &[PoolCheck]) -> Vec<(&str, Rule, &RuleResult)> {
     let all = checks
         .iter()
         .flat_map(|check| check.results.iter().map(|(rule, verdict)| (check.pool.as_str(), *rule, verdict)));
-    all.filter(|(_, _, verdict)| **verdict != Verdict::Ok).collect()
+    all.filter(|(_, _, verdict)| **verdict != RuleResult::Ok).collect()
 }
 
 fn failure(checks: &[PoolCheck]) -> Option<Error> {
@@ -88,13 +88,15 @@ fn failure(checks: &[PoolCheck]) -> Option<Error> {
 /// Critical where a rule is violated, unknown where one cannot be told, a warning where older limits served.
 fn probe(checks: &[PoolCheck]) -> Probe {
     let (violated, unknown): (Vec<_>, Vec<_>) =
-        findings(checks).into_iter().partition(|(_, _, verdict)| matches!(verdict, Verdict::Violated(_)));
+        findings(checks).into_iter().partition(|(_, _, verdict)| matches!(verdict, RuleResult::Violated(_)));
     let stale: Vec<&str> =
         checks.iter().filter(|check| check.not_refreshed.is_some()).map(|check| &*check.pool).collect();
-    let first = |found: &[(&str, Rule, &Verdict)]| {
+    let first = |found: &[(&str, Rule, &RuleResult)]| {
         let words = found.iter().map(|(pool, rule, verdict)| match verdict {
-            Verdict::Violated(why) | Verdict::Unknown(why) => format!("{pool}: {}: {why}", rule.as_str()),
-            Verdict::Ok => String::new(),
+            RuleResult::Violated(why) | RuleResult::Unknown(why) => {
+                format!("{pool}: {}: {why}", rule.as_str())
+            }
+            RuleResult::Ok => String::new(),
         });
         words.take(1).collect::<String>()
     };
@@ -125,9 +127,9 @@ fn probe(checks: &[PoolCheck]) -> Probe {
 fn gauges(check: &PoolCheck) -> [Gauge; 2] {
     let labels = vec![("pool", check.pool.clone())];
     let gauge = |name, help, value: usize| Gauge { labels: labels.clone(), ..Gauge::new(name, help, value) };
-    let bad = || check.results.iter().filter(|(_, verdict)| *verdict != Verdict::Ok);
+    let bad = || check.results.iter().filter(|(_, verdict)| *verdict != RuleResult::Ok);
     let open = bad().any(|(rule, verdict)| {
-        *rule == Rule::CircuitBreakerActive && matches!(verdict, Verdict::Violated(_))
+        *rule == Rule::CircuitBreakerActive && matches!(verdict, RuleResult::Violated(_))
     });
     [
         gauge("poolctl_risk_findings", "Risk rules that are violated or cannot be evaluated.", bad().count()),
@@ -144,15 +146,15 @@ impl Present for CheckOutput {
         let rules = self.pools.iter().flat_map(|pool| pool.rules.iter().map(move |rule| (&pool.pool, rule)));
         let rows = rules.filter_map(|(pool, RuleView { rule, verdict })| {
             let (result, why) = match verdict {
-                Verdict::Ok => return None,
-                Verdict::Violated(why) => ("VIOLATED", why),
-                Verdict::Unknown(why) => ("unknown", why),
+                RuleResult::Ok => return None,
+                RuleResult::Violated(why) => ("VIOLATED", why),
+                RuleResult::Unknown(why) => ("unknown", why),
             };
             Some(cells![pool, rule.as_str(), result, why])
         });
         page.rows(["POOL", "RULE", "RESULT", "WHY"], rows, |row| row);
         for pool in &self.pools {
-            let ok = pool.rules.iter().filter(|rule| rule.verdict == Verdict::Ok).count();
+            let ok = pool.rules.iter().filter(|rule| rule.verdict == RuleResult::Ok).count();
             page.line(format!("{}: {ok} of {} rules ok", pool.pool, pool.rules.len()));
         }
         seen(page, self.view.as_ref());

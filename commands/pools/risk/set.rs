@@ -6,7 +6,7 @@ use app::pools::risk::{BreakerView, RiskView, SetOutput, SwitchOutput};
 use base::amount;
 use config::value::address;
 use evm::{At, Chain};
-use state::Work;
+use state::WriteContext;
 use vault::pool::abi::{self, Abi};
 use vault::pool::{self, Pool};
 use vault::risk::{self, Barrier, Engine, SetRisk, Window};
@@ -84,7 +84,7 @@ impl Set {
             window,
         };
         let now = session.call.run.clock.now();
-        let set = |work: &mut Work<'_>, change: &SetRisk| {
+        let set = |work: &mut WriteContext<'_>, change: &SetRisk| {
             let (row, changed) = risk::set(work, &found, change)?;
             Ok((RiskView::of(work.state.conn(), &found, &row, now)?, changed))
         };
@@ -159,7 +159,7 @@ struct What {
     dry: DryRun,
 }
 
-type Switch = fn(&mut Work<'_>, &Pool, &str) -> Result<bool>;
+type Switch = fn(&mut WriteContext<'_>, &Pool, &str) -> Result<bool>;
 
 impl Pause {
     pub fn run(self, session: &Session) -> Result<Outcome> {

@@ -4,7 +4,7 @@ use super::{App, guard};
 use base::{Code, Result};
 use config::Config;
 use evm::Chain;
-use state::{Lock, Permit, State, Work};
+use state::{Lock, Permit, State, WriteContext};
 use stellar::Client;
 
 /// The state, which this call alone writes; in a dry run, a private copy.
@@ -44,8 +44,8 @@ impl<'a, 's> Desk<'a, 's> {
     }
 
     /// What a service works with.
-    pub fn work(&mut self) -> Work<'_> {
-        Work {
+    pub fn work(&mut self) -> WriteContext<'_> {
+        WriteContext {
             config: &self.config,
             state: &mut self.state,
             permit: self.lock.as_ref().map_or_else(Permit::dry_run, Permit::of),

@@ -16,7 +16,7 @@ use base::{Code, Error, Progress, Result};
 use config::{Config, Setting, Sources};
 use desk::Desk;
 use evm::{Chain, Learned};
-use state::{Consent, Lock, Permit, State, ValuePermit, Work};
+use state::{Consent, Lock, Permit, State, ValuePermit, WriteContext};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use stellar::Client;
@@ -138,7 +138,11 @@ impl<'s> App<'s> {
     }
 
     /// Runs `body` as the one writer, or on a private copy for a dry run.
-    pub fn write<T>(&self, dry_run: bool, body: impl FnOnce(&mut Work<'_>) -> Result<T>) -> Result<T> {
+    pub fn write<T>(
+        &self,
+        dry_run: bool,
+        body: impl FnOnce(&mut WriteContext<'_>) -> Result<T>,
+    ) -> Result<T> {
         let mut desk = Desk::open(self, dry_run)?;
         let done = body(&mut desk.work());
         desk.close(done)
@@ -148,7 +152,7 @@ impl<'s> App<'s> {
     pub fn write_async<T>(
         &self,
         dry_run: bool,
-        body: impl AsyncFnOnce(&mut Work<'_>) -> Result<T>,
+        body: impl AsyncFnOnce(&mut WriteContext<'_>) -> Result<T>,
     ) -> Result<T> {
         let runtime = self.host.runtime()?;
         let mut desk = Desk::open(self, dry_run)?;

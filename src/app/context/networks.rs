@@ -6,7 +6,7 @@ use config::Config;
 use evm::{Chain, ChainConfig};
 use net::{HttpLimits, RetryPolicy};
 use outbox::Pace;
-use state::Work;
+use state::WriteContext;
 use std::time::Duration;
 use stellar::submit::SubmitOptions;
 use stellar::xdr::ContractId;
@@ -17,7 +17,7 @@ impl App<'_> {
     pub fn write_on_chain<T>(
         &self,
         dry_run: bool,
-        body: impl AsyncFnOnce(&mut Work<'_>, &Chain) -> Result<T>,
+        body: impl AsyncFnOnce(&mut WriteContext<'_>, &Chain) -> Result<T>,
     ) -> Result<T> {
         let chain = self.chain()?;
         self.write_async(dry_run, async |work| {

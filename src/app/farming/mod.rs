@@ -28,7 +28,7 @@ use keys::KeyStore;
 use outbox::{Chain, Status};
 use schemars::JsonSchema;
 use serde::Serialize;
-use state::{ValuePermit, Work};
+use state::{ValuePermit, WriteContext};
 use std::cell::OnceCell;
 use std::time::Duration;
 use stellar::submit::{Settled, Stellar, SubmitOptions};
@@ -158,7 +158,7 @@ pub fn ended_in(settled: &Result<Settled>) -> String {
 }
 
 /// Consent to what needs none: nothing of value leaves.
-pub fn no_question<'a>(app: &App<'_>, work: &Work<'a>, what: &str) -> Result<ValuePermit<'a>> {
+pub fn no_question<'a>(app: &App<'_>, work: &WriteContext<'a>, what: &str) -> Result<ValuePermit<'a>> {
     app.agree(work.permit, false, what)
 }
 

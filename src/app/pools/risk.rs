@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use schemars::JsonSchema;
 use serde::Serialize;
 use vault::pool::{Pool, ViewStamp};
-use vault::risk::rules::{Rule, Verdict};
+use vault::risk::rules::{Rule, RuleResult};
 use vault::risk::{self, Breaker, RiskRow};
 
 /// A pool's limits.
@@ -154,7 +154,7 @@ pub struct RuleView {
     pub rule: Rule,
     /// `ok`, `violated` or `unknown`.
     #[serde(flatten)]
-    pub verdict: Verdict,
+    pub verdict: RuleResult,
 }
 
 /// What was set.

@@ -11,7 +11,7 @@ use keys::{Editor, KeyStore, Origin, address_of};
 use rusqlite::Connection;
 use serde_json::json;
 use state::alert::{self, Subject};
-use state::{Work, rows};
+use state::{WriteContext, rows};
 use stellar::xdr::AccountId;
 
 /// A farmer that was taken in.
@@ -37,7 +37,12 @@ pub enum KeyFor {
 }
 
 /// Takes a farmer in. `no_key` for an address without a key; see [`Joining::check`] and [`farmers::add`].
-pub fn register(work: &mut Work<'_>, keys: &mut Editor, key: KeyFor, joining: &Joining) -> Result<Enrolled> {
+pub fn register(
+    work: &mut WriteContext<'_>,
+    keys: &mut Editor,
+    key: KeyFor,
+    joining: &Joining,
+) -> Result<Enrolled> {
     let conn = work.state.conn();
     let sponsor = keys.store().sponsor().map(str::to_owned).or(last_sponsor(conn)?);
     let serving = Serving { sponsor, submitters: work.config.get("kale.submitter") };
@@ -69,7 +74,7 @@ pub fn register(work: &mut Work<'_>, keys: &mut Editor, key: KeyFor, joining: &J
 
 /// Makes an imported key the fee sponsor's; returns its address and whether anything changed.
 /// `conflict` where the account is a farmer's.
-pub fn sponsor(work: &mut Work<'_>, keys: &mut Editor, key: &SigningKey) -> Result<(String, bool)> {
+pub fn sponsor(work: &mut WriteContext<'_>, keys: &mut Editor, key: &SigningKey) -> Result<(String, bool)> {
     let address = address_of(key);
     check_sponsor(work.state.conn(), &address)?;
     keys.add(key, Origin::Imported)?;

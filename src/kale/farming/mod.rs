@@ -18,7 +18,7 @@ use crate::record::rows;
 use crate::settings::Settings;
 use crate::strategy::Heard;
 use base::{Error, Result};
-use state::{Tx, Work};
+use state::{Tx, WriteContext};
 use stellar::Signers;
 use stellar::submit::SubmitOptions;
 use stellar::xdr::AccountId;
@@ -38,7 +38,7 @@ pub trait Keyring {
 /// What a farming service works with.
 pub struct Farming<'f, 'w> {
     /// State, the right to write, progress, the wish to stop.
-    pub work: &'f mut Work<'w>,
+    pub work: &'f mut WriteContext<'w>,
     /// The farm.
     pub site: &'f Site,
     /// The farm's settings.

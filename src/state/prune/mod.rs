@@ -9,7 +9,7 @@ mod delete;
 mod select;
 mod tables;
 
-use super::{State, Work, meta_get};
+use super::{State, WriteContext, meta_get};
 use crate::Permit;
 use archive::Archive;
 use base::{Code, Error, Progress, Result, Stop, say};
@@ -102,9 +102,9 @@ pub fn prune_preview(
 /// # Errors
 /// `invalid_value` for an age below [`LEAST_AGE`]; `conflict` where `target` exists; `io_error`, `state_error` where the
 /// disk refuses, with nothing deleted; `check_failed`, `state_corrupt`; `interrupted`, to be gone on with.
-pub fn prune(work: &mut Work<'_>, age: Duration, target: Option<&Path>) -> Result<PruneReport> {
+pub fn prune(work: &mut WriteContext<'_>, age: Duration, target: Option<&Path>) -> Result<PruneReport> {
     let before = before(work.state.run().clock.now(), age)?;
-    let Work { state, permit, progress, stop, .. } = work;
+    let WriteContext { state, permit, progress, stop, .. } = work;
     let permit = *permit;
     // The audit log names the archive, and is read from anywhere.
     let absolute = |path: &Path| {

@@ -9,7 +9,7 @@ use evm::{At, Chain, PinnedView};
 use rusqlite::{Connection, Row, params};
 use serde_json::json;
 use state::columns::maybe_at;
-use state::{Work, rows};
+use state::{WriteContext, rows};
 
 /// A feed as the state knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +64,7 @@ pub fn asset_name(flag: &str, text: &str) -> Result<String> {
 /// Looks at the contract and adds the feed; adding the same again changes nothing. A fixed price has no contract
 /// and needs no chain. Returns the feed and whether it is new, with the block it was looked at.
 pub async fn add(
-    work: &mut Work<'_>,
+    work: &mut WriteContext<'_>,
     chain: Option<&Chain>,
     ask: &AddFeed,
     at: At,

@@ -115,7 +115,7 @@ impl Source {
     }
 
     /// Asks for a quote: of the answers and the block's time it is the quote, or that the feed could not be read.
-    pub(crate) fn ask(self, batch: &mut Batch<'_>) -> Asked {
+    pub(crate) fn ask(self, batch: &mut Batch<'_>) -> QuoteDecoder {
         let silent = |e: CallError| Refusal::Unreachable(e.sentence("feed"));
         match self {
             Self::Chainlink(address) => {
@@ -148,4 +148,4 @@ impl Source {
 }
 
 /// A question that is under way.
-pub(crate) type Asked = Box<dyn Fn(&BatchReply, u64) -> Result<RawQuote, Refusal>>;
+pub(crate) type QuoteDecoder = Box<dyn Fn(&BatchReply, u64) -> Result<RawQuote, Refusal>>;

@@ -3,18 +3,18 @@
 use super::cache::{self, Price, Reading, cached};
 use super::sequencer::{Sequencer, standing};
 use crate::feed::quote::{RawQuote, Refusal, accept};
-use crate::feed::source::{Asked, sol::AggregatorV3Interface as Aggregator};
+use crate::feed::source::{QuoteDecoder, sol::AggregatorV3Interface as Aggregator};
 use crate::feed::{Feed, of_asset};
 use crate::pool::{self, ViewStamp};
 use crate::risk;
-use crate::risk::rules::{self, Rule, Verdict};
+use crate::risk::rules::{self, Rule, RuleResult};
 use base::{Code, Error, Result, say};
 use config::Config;
 use evm::{At, Chain, PinnedView, is_silence};
 use rusqlite::params;
 use serde_json::json;
 use state::alert::{self, Subject};
-use state::{Tx, Work, rows};
+use state::{Tx, WriteContext, rows};
 use strum::VariantNames;
 
 /// What became of one feed.
@@ -38,7 +38,7 @@ pub enum Deviation {
 /// Reads `feeds` at one block. Fixed prices are what they are, and need no chain. Where the chain is silent, every feed that has
 /// a contract is marked `unreachable`.
 pub async fn fetch(
-    work: &mut Work<'_>,
+    work: &mut WriteContext<'_>,
     chain: impl FnOnce() -> Result<Chain>,
     feeds: &[Feed],
     at: At,
@@ -108,7 +108,7 @@ async fn ask(
 ) -> Result<Vec<Result<RawQuote, Refusal>>> {
     let mut batch = view.batch();
     let uptime = sequencer.map(|s| (s, batch.add(s.feed, &Aggregator::latestRoundDataCall {})));
-    let asked: Vec<Asked> = feeds.iter().map(|feed| feed.source.ask(&mut batch)).collect();
+    let asked: Vec<QuoteDecoder> = feeds.iter().map(|feed| feed.source.ask(&mut batch)).collect();
     let reply = batch.send().await?;
     let block_time = view.block().timestamp;
     if let Some((sequencer, uptime)) = uptime {
@@ -182,7 +182,7 @@ impl Judge {
             params![feed.id, tx.now()],
         )?;
         alerts(tx, feed, Some(refusal))?;
-        if let Verdict::Violated(reason) = rules::streak(&feed.name, streak, self.threshold) {
+        if let RuleResult::Violated(reason) = rules::streak(&feed.name, streak, self.threshold) {
             for pool in pool::list(tx.conn())?.iter().filter(|pool| feed.prices(pool)) {
                 risk::trip(tx, pool, Rule::OracleFailureStreak, &reason)?;
             }
@@ -209,7 +209,7 @@ fn alerts(tx: &Tx<'_>, feed: &Feed, refusal: Option<&Refusal>) -> Result<()> {
 /// The price of an asset: read now, or, where the chain cannot be read, the cached one while it is not stale, with why it is
 /// degraded. An error names each feed and why.
 pub async fn price(
-    work: &mut Work<'_>,
+    work: &mut WriteContext<'_>,
     chain: impl FnOnce() -> Result<Chain>,
     asset: &str,
     at: At,

@@ -7,7 +7,7 @@ use crate::pool::ViewStamp;
 use base::amount::{Base, mul_div, to_people};
 use base::{Code, Error, Result, counted, say};
 use evm::{At, Chain};
-use state::Work;
+use state::WriteContext;
 
 /// The smallest number that is more than half.
 pub const fn majority(feeds: usize) -> usize {
@@ -103,7 +103,7 @@ impl Aggregate {
 /// Reads every feed of an asset; `min_quorum` of `None` asks for a strict majority of them. That there is no quorum is in the
 /// result.
 pub async fn aggregate(
-    work: &mut Work<'_>,
+    work: &mut WriteContext<'_>,
     chain: impl FnOnce() -> Result<Chain>,
     asset: &str,
     min_quorum: Option<usize>,

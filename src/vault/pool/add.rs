@@ -13,7 +13,7 @@ use evm::{At, CallError, Chain, PinnedView};
 use rusqlite::params;
 use serde_json::json;
 use state::columns::db_block;
-use state::{Work, rows};
+use state::{WriteContext, rows};
 
 /// What the operator asks for.
 #[derive(Debug, Clone)]
@@ -70,7 +70,7 @@ pub struct Added {
 }
 
 /// Looks at the contract and adds it; adding the same again changes nothing.
-pub async fn add(work: &mut Work<'_>, chain: &Chain, ask: &AddPool, at: At) -> Result<Added> {
+pub async fn add(work: &mut WriteContext<'_>, chain: &Chain, ask: &AddPool, at: At) -> Result<Added> {
     if let Some(pool) = known(work, ask)? {
         return Ok(Added { pool, new: false, view: None, risk_engine: None });
     }
@@ -116,7 +116,7 @@ pub async fn add(work: &mut Work<'_>, chain: &Chain, ask: &AddPool, at: At) -> R
 }
 
 /// The same pool if it is there; another one of that name or address is a conflict.
-fn known(work: &Work<'_>, ask: &AddPool) -> Result<Option<Pool>> {
+fn known(work: &WriteContext<'_>, ask: &AddPool) -> Result<Option<Pool>> {
     let conn = work.state.conn();
     let sql = "SELECT name FROM pools WHERE name = ?1 OR address = ?2 ORDER BY name = ?1 DESC";
     let taken: Option<String> = rows::value(conn, sql, params![ask.name, ask.address.to_string()])?;

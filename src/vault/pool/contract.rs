@@ -15,7 +15,7 @@ use rusqlite::params;
 use serde_json::{Value, json};
 use state::alert::{self, Subject};
 use state::columns::db_block;
-use state::{Tx, ValuePermit, Work, rows};
+use state::{Tx, ValuePermit, WriteContext, rows};
 use std::collections::HashMap;
 
 /// The alert of a contract that changed.
@@ -35,7 +35,7 @@ pub fn changed(pool: &str, why: &str) -> Error {
 
 /// The questions about one pool's contract, within a batch.
 #[derive(Debug)]
-pub struct Asked {
+pub struct ContractProbe {
     code: Fact,
     /// Asked of contracts that are, or may be, a proxy.
     implementation: Option<Fact>,
@@ -43,13 +43,13 @@ pub struct Asked {
 }
 
 /// Adds the questions about a pool's contract to a batch.
-pub fn ask(batch: &mut Batch<'_>, pool: &Pool) -> Asked {
+pub fn ask(batch: &mut Batch<'_>, pool: &Pool) -> ContractProbe {
     // What has other code than before is asked once more.
     let maybe_proxy = pool
         .contract
         .as_ref()
         .is_none_or(|known| known.accepted.implementation.or(known.last().implementation).is_some());
-    Asked {
+    ContractProbe {
         code: batch.add_code_hash(pool.address),
         implementation: maybe_proxy.then(|| batch.add_word(pool.address, IMPLEMENTATION)),
         decimals: batch.add(pool.asset.address, &IERC20::decimalsCall {}),
@@ -82,7 +82,7 @@ pub async fn read<'p>(
     view: &PinnedView,
     reply: &BatchReply,
     pools: &'p [Pool],
-    asked: &[Asked],
+    asked: &[ContractProbe],
     answered: &[Answered],
 ) -> Result<Read<'p>> {
     let mut read = Read::default();
@@ -131,7 +131,7 @@ pub async fn change(
     view: &PinnedView,
     reply: &BatchReply,
     pool: &Pool,
-    asked: Asked,
+    asked: ContractProbe,
     can_pause: bool,
 ) -> Result<Option<String>> {
     let read = read(view, reply, std::slice::from_ref(pool), &[asked], &[Answered::Pause(can_pause)]).await?;
@@ -149,7 +149,7 @@ fn address(word: B256) -> Option<Address> {
 /// Holds what was read against what is known, and keeps what is new. Returns how contracts changed whose change is not
 /// accepted, by pool id: that is an alert for as long as it holds.
 pub fn keep(
-    work: &mut Work<'_>,
+    work: &mut WriteContext<'_>,
     view: &PinnedView,
     found: &[(&Pool, Contract)],
 ) -> Result<HashMap<i64, String>> {
@@ -225,7 +225,7 @@ fn set_found(tx: &Tx<'_>, pool: &Pool, found: Option<&Contract>, block: u64) -> 
 ///
 /// # Errors
 /// `conflict` where the change is not the one that was shown; `not_a_contract` for decimals that no amount can have.
-pub fn accept(work: &mut Work<'_>, agreed: &ValuePermit<'_>, pool: &Pool) -> Result<()> {
+pub fn accept(work: &mut WriteContext<'_>, agreed: &ValuePermit<'_>, pool: &Pool) -> Result<()> {
     work.state.write(agreed.permit(), |tx| {
         let now = store::find(tx.conn(), &pool.name)?.contract;
         let Some(Known { accepted, found: Some((found, block)), .. }) =

@@ -7,8 +7,8 @@ use super::accrual::Basis;
 use super::budget::{Budget, Claimant, budgets, sharers};
 use super::emission::Share;
 use super::epochs::EpochRow;
-use super::grid::{Epoch, Terms, boundary_from, change};
-use super::lane::{Lane, Step};
+use super::grid::{EmissionTerms, Epoch, boundary_from, change};
+use super::timeline::{Step, Timeline};
 use base::amount::Base;
 use proptest::prelude::*;
 
@@ -58,8 +58,8 @@ struct Pool {
 
 struct World {
     pools: Vec<Pool>,
-    schedule: Vec<Terms>,
-    wanted: Terms,
+    schedule: Vec<EmissionTerms>,
+    wanted: EmissionTerms,
     rows: Vec<Budget>,
 }
 
@@ -70,7 +70,7 @@ impl World {
             weights: first.map(|ppm| (0, ppm)).into_iter().collect(),
             ..Pool::default()
         };
-        let wanted = Terms {
+        let wanted = EmissionTerms {
             from_block: plan.origin,
             epoch_blocks: 10,
             block_reward: Base::from(7u8),
@@ -104,11 +104,11 @@ impl World {
         pools.map(claimant).collect()
     }
 
-    fn lane(&self, pool: usize) -> Lane {
+    fn timeline(&self, pool: usize) -> Timeline {
         let pool = &self.pools[pool];
         let ahead =
             pool.by_hand.iter().filter(|epoch| pool.cursor.is_some_and(|cursor| epoch.start >= cursor));
-        Lane {
+        Timeline {
             cursor: pool.cursor,
             weighted_from: pool.weights.first().map(|(from, _)| *from),
             created: ahead.map(|epoch| EpochRow::created(epoch.start, epoch.end)).collect(),
@@ -125,16 +125,17 @@ impl World {
                 weights.push((from, ppm));
             }
             Deed::Settings(epoch_blocks, reward) => {
-                self.wanted = Terms { epoch_blocks, block_reward: Base::from(reward), ..self.wanted.clone() };
+                self.wanted =
+                    EmissionTerms { epoch_blocks, block_reward: Base::from(reward), ..self.wanted.clone() };
             }
             Deed::ByHand(pool, after, length) => {
-                let lane = self.lane(pool);
+                let timeline = self.timeline(pool);
                 // Ahead of the head: what is emitted already depends on when cycles run, and is refused.
-                let start = lane.free().unwrap_or_default().max(head + 1) + after;
+                let start = timeline.free().unwrap_or_default().max(head + 1) + after;
                 let epoch = Epoch { start, end: start + length };
                 let earliest = self.pools[pool].genesis.unwrap_or_default();
-                if lane.place(&self.schedule, epoch, self.emitted_to(), earliest).is_ok() {
-                    let begins = lane.begins(&self.schedule, start, earliest);
+                if timeline.place(&self.schedule, epoch, self.emitted_to(), earliest).is_ok() {
+                    let begins = timeline.begins(&self.schedule, start, earliest);
                     let pool = &mut self.pools[pool];
                     if pool.cursor.is_none() {
                         (pool.begins, pool.cursor) = (begins, Some(begins));
@@ -150,7 +151,7 @@ impl World {
         if self.schedule.is_empty() {
             self.schedule.push(self.wanted.clone());
         }
-        let by_hand = (0..POOLS).flat_map(|pool| self.lane(pool).created).map(|row| row.epoch.end).max();
+        let by_hand = (0..POOLS).flat_map(|pool| self.timeline(pool).created).map(|row| row.epoch.end).max();
         let open = self.undecided().max(head + 1).max(by_hand.unwrap_or_default());
         if let Some(change) = change(&self.schedule, &self.wanted, open) {
             self.schedule.retain(|terms| !change.withdrawn.contains(&terms.from_block));
@@ -172,8 +173,8 @@ impl World {
         let due: Vec<Budget> = due.map(Result::unwrap).collect();
         self.rows.extend(due);
         for at in (0..POOLS).filter(|pool| !failing.contains(pool)) {
-            let lane = self.lane(at);
-            for step in lane.closed(&self.schedule, last_final) {
+            let timeline = self.timeline(at);
+            for step in timeline.closed(&self.schedule, last_final) {
                 let Epoch { start, end } = step.epoch();
                 let (part, weights) = match step {
                     Step::Manual(row) => (row.part, None),

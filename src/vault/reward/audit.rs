@@ -5,7 +5,7 @@ use super::accrual::{Accrual, Weights};
 use super::budget::{Budget, Claimant, sharers};
 use super::emission::{CarryReason, Share, split_members};
 use super::epochs::{EpochRow, Origin, carry_before, each_reward};
-use super::grid::{Epoch, Terms, terms_at};
+use super::grid::{EmissionTerms, Epoch, terms_at};
 use super::pause::paused;
 use super::recount::{Mismatch, Recount, Walk};
 use super::store::{carry_into, claimants, emission_at, schedule};
@@ -362,7 +362,7 @@ impl Members {
 /// Lays what was computed beside what stands in the state.
 struct Judge<'c> {
     conn: &'c Connection,
-    terms: Vec<Terms>,
+    terms: Vec<EmissionTerms>,
     claimants: Vec<Claimant>,
     strangers: Vec<Address>,
     found: Verification,

@@ -8,7 +8,7 @@ use base::{Code, Error, Result};
 use rusqlite::{Connection, params};
 use serde_json::json;
 use state::columns::at;
-use state::{Line, OwnerKind, Tx, ValuePermit, Work, rows};
+use state::{Line, OwnerKind, Tx, ValuePermit, WriteContext, rows};
 use std::collections::BTreeMap;
 
 /// Unclaimed rewards of a member in one pool, in one asset.
@@ -76,7 +76,7 @@ fn unclaimed(
 
 /// Claims everything that is pending for a member, in one pool or in all.
 pub fn claim(
-    work: &mut Work<'_>,
+    work: &mut WriteContext<'_>,
     agreed: &ValuePermit<'_>,
     member: &Member,
     pool: Option<&Pool>,

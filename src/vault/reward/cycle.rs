@@ -10,11 +10,11 @@ use super::budget::{Claimant, sharers};
 use super::distribute::{Distributed, Draft, Due, LastBlock, accrue, distribute};
 use super::emission::CarryReason;
 use super::epochs::{created, token_of};
-use super::grid::{Terms, terms_at};
-use super::lane::{Lane, Step};
+use super::grid::{EmissionTerms, terms_at};
 use super::pause::paused;
 use super::prepare::{emit, prepare, reward_address, wanted};
-use super::store::{claimants, lanes, schedule, weight_rows};
+use super::store::{claimants, schedule, timelines, weight_rows};
+use super::timeline::{Step, Timeline};
 use crate::pool::contract::{self, Answered};
 use crate::pool::holdings::Holdings;
 use crate::pool::{self, Asset, Pool, ViewStamp, abi};
@@ -25,7 +25,7 @@ use base::{Code, Error, Result, say};
 use evm::{At, BlockRef, Chain, PinnedView};
 use schemars::JsonSchema;
 use serde::Serialize;
-use state::{ValuePermit, Work};
+use state::{ValuePermit, WriteContext};
 use std::collections::{BTreeMap, HashMap};
 
 /// What a cycle did.
@@ -119,7 +119,7 @@ enum Scope {
 /// Distributes what is due: the closed epochs of the grid, and those made manually. Running it again for the same
 /// blocks changes nothing. A pool's own failure is in the report and leaves the others done.
 pub async fn cycle(
-    work: &mut Work<'_>,
+    work: &mut WriteContext<'_>,
     chain: &Chain,
     _agreed: &ValuePermit<'_>,
     from: Option<u64>,
@@ -137,7 +137,7 @@ pub async fn cycle(
 /// A pool's own failure is in the report: `not_final` where the named epoch's blocks are not all final, `conflict` where epochs
 /// before it are not distributed.
 pub async fn distribute_manual(
-    work: &mut Work<'_>,
+    work: &mut WriteContext<'_>,
     chain: &Chain,
     _agreed: &ValuePermit<'_>,
     only: Option<(i64, i64)>,
@@ -152,7 +152,7 @@ pub async fn distribute_manual(
 }
 
 async fn run(
-    work: &mut Work<'_>,
+    work: &mut WriteContext<'_>,
     chain: &Chain,
     scope: Scope,
     token: Option<Asset>,
@@ -168,8 +168,8 @@ async fn run(
 
 /// The steps that are due, and of which pools.
 struct Plan {
-    terms: Vec<Terms>,
-    lanes: HashMap<i64, Lane>,
+    terms: Vec<EmissionTerms>,
+    timelines: HashMap<i64, Timeline>,
     claimants: Vec<Claimant>,
     scope: Scope,
     last_final: u64,
@@ -178,7 +178,8 @@ struct Plan {
 impl Plan {
     fn steps<'a>(&'a self, pool: &Pool) -> impl Iterator<Item = Step> + use<'a> {
         let (scope, pool_id) = (self.scope, pool.id);
-        let closed = self.lanes.get(&pool.id).map(|lane| lane.closed(&self.terms, self.last_final));
+        let closed =
+            self.timelines.get(&pool.id).map(|timeline| timeline.closed(&self.terms, self.last_final));
         let wanted = move |step: &Step| match (scope, step) {
             (Scope::All(_), _) | (Scope::Manual(None), Step::Manual(_)) => true,
             (Scope::Manual(Some((pool, epoch))), Step::Manual(row)) => pool == pool_id && epoch == row.id,
@@ -202,15 +203,15 @@ impl Plan {
     /// Why the epoch that was asked for cannot be paid, where that is so.
     fn refusal(&self, pool: &Pool) -> Option<Error> {
         let Scope::Manual(Some((wanted, id))) = self.scope else { return None };
-        let lane = self.lanes.get(&pool.id).filter(|_| wanted == pool.id)?;
-        let row = lane.created.iter().find(|row| row.id == id)?;
+        let timeline = self.timelines.get(&pool.id).filter(|_| wanted == pool.id)?;
+        let row = timeline.created.iter().find(|row| row.id == id)?;
         if row.epoch.end > self.last_final.saturating_add(1) {
             let last = row.epoch.end - 1;
             let why =
                 format!("epoch {id} ends with block {last}, the last final block is {}", self.last_final);
             return Some(Error::new(Code::NotFinal, why).hint("wait until that block is final"));
         }
-        match lane.step(&self.terms, lane.cursor?)? {
+        match timeline.step(&self.terms, timeline.cursor?)? {
             Step::Manual(next) if next.id == id => None,
             step => {
                 let why = format!("the epoch from block {} comes before epoch {id}", step.epoch().start);
@@ -222,7 +223,7 @@ impl Plan {
 }
 
 async fn one_view(
-    work: &mut Work<'_>,
+    work: &mut WriteContext<'_>,
     view: &PinnedView,
     scope: Scope,
     token: Option<&Asset>,
@@ -242,8 +243,8 @@ async fn one_view(
         Scope::Manual(_) => Vec::new(),
     };
     let conn = work.state.conn();
-    let (terms, lanes, claimants) = (schedule(conn)?, self::lanes(conn)?, claimants(conn)?);
-    let plan = Plan { terms, lanes, claimants, scope, last_final };
+    let (terms, timelines, claimants) = (schedule(conn)?, self::timelines(conn)?, claimants(conn)?);
+    let plan = Plan { terms, timelines, claimants, scope, last_final };
     let pools: Vec<Pool> = pool::list(conn)?.into_iter().filter(|p| p.reward_cursor.is_some()).collect();
     let mut failures: HashMap<i64, Error> = HashMap::new();
     let mut due: Vec<Pool> = Vec::new();
@@ -261,10 +262,11 @@ async fn one_view(
         pay(work, view, &plan, due, &mut failures, done).await?;
     }
 
-    let lanes = self::lanes(work.state.conn())?;
+    let timelines = self::timelines(work.state.conn())?;
     let begins = |pool: &Pool| {
-        let joins = |lane: &Lane| lane.joins(&plan.terms, pool.reward_genesis.unwrap_or_default());
-        pool.reward_cursor.or_else(|| lanes.get(&pool.id).and_then(joins))
+        let joins =
+            |timeline: &Timeline| timeline.joins(&plan.terms, pool.reward_genesis.unwrap_or_default());
+        pool.reward_cursor.or_else(|| timelines.get(&pool.id).and_then(joins))
     };
     let pools = pool::list(work.state.conn())?.into_iter();
     let shown = |pool: &Pool| match scope {
@@ -273,7 +275,10 @@ async fn one_view(
     };
     let pools: Vec<Pool> = pools.filter(shown).collect();
     let report = pools.into_iter().map(|pool| {
-        let next = lanes.get(&pool.id).zip(begins(&pool)).and_then(|(lane, at)| lane.step(&plan.terms, at));
+        let next = timelines
+            .get(&pool.id)
+            .zip(begins(&pool))
+            .and_then(|(timeline, at)| timeline.step(&plan.terms, at));
         let failure =
             failures.remove(&pool.id).map(|e| e.context(format!("cannot pay pool \"{}\"", pool.name)));
         PoolCycle {
@@ -295,7 +300,12 @@ async fn one_view(
 }
 
 /// Brings schedule and first epochs up to date, where a pool has a weight.
-fn begin(work: &mut Work<'_>, view: &PinnedView, asset: &Asset, from: Option<u64>) -> Result<Vec<String>> {
+fn begin(
+    work: &mut WriteContext<'_>,
+    view: &PinnedView,
+    asset: &Asset,
+    from: Option<u64>,
+) -> Result<Vec<String>> {
     let terms = wanted(work.config, asset)?;
     let pools = pool::list(work.state.conn())?;
     let head = view.block().number;
@@ -308,7 +318,7 @@ fn begin(work: &mut Work<'_>, view: &PinnedView, asset: &Asset, from: Option<u64
     })
 }
 
-async fn reward_asset(work: &Work<'_>, view: &PinnedView) -> Result<Asset> {
+async fn reward_asset(work: &WriteContext<'_>, view: &PinnedView) -> Result<Asset> {
     let address = reward_address(work.config)?;
     match pool::asset(work.state.conn(), address)? {
         Some(asset) => Ok(asset),
@@ -317,7 +327,7 @@ async fn reward_asset(work: &Work<'_>, view: &PinnedView) -> Result<Asset> {
 }
 
 async fn pay(
-    work: &mut Work<'_>,
+    work: &mut WriteContext<'_>,
     view: &PinnedView,
     plan: &Plan,
     due: Vec<Pool>,
@@ -367,7 +377,7 @@ type Accrued = (Weights, Holdings);
 /// The first due epoch of each pool, accrued, once it is sure that the pool's holders have the token's supply now, and that
 /// each of them has what the chain says at the end of every due epoch.
 async fn compare(
-    work: &mut Work<'_>,
+    work: &mut WriteContext<'_>,
     view: &PinnedView,
     plan: &Plan,
     ends: &Ends,
@@ -407,7 +417,7 @@ async fn compare(
 /// known.
 async fn compare_pool<'a>(
     comparer: &mut Comparer<'a>,
-    work: &Work<'_>,
+    work: &WriteContext<'_>,
     plan: &Plan,
     ends: &Ends,
     (pool, total): (&'a Pool, Base),
@@ -437,7 +447,7 @@ async fn compare_pool<'a>(
 /// Reads a pool's transfers again until every member has what the chain says. The pool is paid the next time: what was
 /// wrong once is looked at by somebody first.
 async fn heal(
-    work: &mut Work<'_>,
+    work: &mut WriteContext<'_>,
     view: &PinnedView,
     pool: &Pool,
     total: Base,
@@ -457,7 +467,7 @@ async fn heal(
 
 /// The total shares of each pool. One whose contract changed fails.
 async fn ask_totals(
-    work: &mut Work<'_>,
+    work: &mut WriteContext<'_>,
     view: &PinnedView,
     pools: &[Pool],
     failures: &mut HashMap<i64, Error>,
@@ -499,7 +509,7 @@ async fn last_blocks(view: &PinnedView, plan: &Plan, pools: impl Iterator<Item =
 
 /// Distributes what is due to a pool, whose first epoch is accrued.
 fn pay_pool(
-    work: &mut Work<'_>,
+    work: &mut WriteContext<'_>,
     pool: &Pool,
     plan: &Plan,
     ends: &Ends,
@@ -538,7 +548,7 @@ fn pay_pool(
 
 /// What forbids to pay a pool: a breaker or an emergency pause, ours or the engine's. Nothing is carried meanwhile:
 /// who earned it is paid when it is over.
-fn barrier(work: &Work<'_>, pool: &Pool) -> Result<Option<Error>> {
+fn barrier(work: &WriteContext<'_>, pool: &Pool) -> Result<Option<Error>> {
     let gate = risk::gate(work.state.conn(), work.config, pool, work.state.run().clock.now())?;
     let name = &pool.name;
     let ours = |command| say("when the cause is gone: ").run(command).of(name).with("reason").of("…");

@@ -4,7 +4,7 @@ use super::accrual::{Accrual, Basis, Weights};
 use super::balances::Compared;
 use super::emission::{CarryReason, Share, split_members};
 use super::epochs::EpochRow;
-use super::grid::{Epoch, Terms};
+use super::grid::{EmissionTerms, Epoch};
 use super::sound;
 use super::store::{CARRY, EMISSION, PAYABLE, account, emission_at};
 use crate::pool::holdings::{Holdings, MemberId};
@@ -50,7 +50,7 @@ pub struct Sums {
 #[derive(Clone, Copy)]
 pub(super) enum Due<'a> {
     /// One of the grid, by the terms in force at its start.
-    Grid(Epoch, &'a Terms),
+    Grid(Epoch, &'a EmissionTerms),
     /// One made manually.
     Manual(&'a EpochRow),
 }

@@ -14,7 +14,7 @@ use base::{Code, Error, Result, say};
 use rusqlite::{Connection, params};
 use serde_json::json;
 use state::columns::{at, db_block};
-use state::{Line, OwnerKind, Tx, ValuePermit, Work, rows};
+use state::{Line, OwnerKind, Tx, ValuePermit, WriteContext, rows};
 
 /// What is exported of an epoch.
 #[derive(Debug, Clone)]
@@ -75,7 +75,7 @@ pub fn exported_tree(conn: &Connection, pool: Pool, row: EpochRow) -> Result<Opt
 /// Exports an epoch's unclaimed rewards to a tree and records it. An epoch that was exported gives the same tree again; one that
 /// is not distributed, or with nothing left to claim, is an error.
 pub fn export_tree(
-    work: &mut Work<'_>,
+    work: &mut WriteContext<'_>,
     agreed: &ValuePermit<'_>,
     pool: &Pool,
     row: &EpochRow,

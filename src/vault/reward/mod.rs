@@ -9,12 +9,12 @@ mod cycle;
 mod distribute;
 mod epochs;
 mod export;
-pub mod lane;
 pub mod pause;
 mod prepare;
 mod rules;
 mod sound;
 mod store;
+pub mod timeline;
 mod weights;
 
 pub use audit::{Difference, NAMED, Subject, Verification, VerifiedEpoch, verify_on_chain, verify_stored};

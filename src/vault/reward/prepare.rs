@@ -4,8 +4,10 @@
 use super::accrual::Basis;
 use super::budget::{Budget, budgets};
 use super::epochs::{EpochRow, created, epoch, starting_at};
-use super::grid::{Change, Epoch, Terms, boundary_from, change};
-use super::store::{carry_into, claimants, counted_in, emitted_to, lanes, schedule, undecided, weight_rows};
+use super::grid::{Change, EmissionTerms, Epoch, boundary_from, change};
+use super::store::{
+    carry_into, claimants, counted_in, emitted_to, schedule, timelines, undecided, weight_rows,
+};
 use crate::pool::{self, Asset, Pool};
 use alloy::primitives::Address;
 use base::amount::{self, Base};
@@ -15,13 +17,13 @@ use evm::{At, Chain};
 use rusqlite::{Connection, params};
 use serde_json::json;
 use state::columns::db_block;
-use state::{Tx, Work, rows};
+use state::{Tx, WriteContext, rows};
 
 /// The terms that the settings ask for, from a block yet to be found.
-pub(super) fn wanted(config: &Config, asset: &Asset) -> Result<Terms> {
+pub(super) fn wanted(config: &Config, asset: &Asset) -> Result<EmissionTerms> {
     let text = config.require("reward.block_reward")?;
     let basis = config.require("reward.basis")?;
-    Ok(Terms {
+    Ok(EmissionTerms {
         from_block: 0,
         epoch_blocks: config.number("reward.epoch_blocks")?,
         block_reward: amount::parse_flag("reward.block_reward", text, asset.decimals)?,
@@ -35,7 +37,7 @@ pub(super) fn wanted(config: &Config, asset: &Asset) -> Result<Terms> {
 /// Brings schedule and first epochs up to date; changes nothing where they are.
 pub(super) fn prepare(
     tx: &Tx<'_>,
-    wanted: &Terms,
+    wanted: &EmissionTerms,
     pools: &[Pool],
     head: u64,
     from: Option<u64>,
@@ -54,7 +56,7 @@ pub(super) fn prepare(
                 )
                 .hint(hint.say(" (once; later runs go on by themselves)"))
             })?;
-            put(tx, &Terms { from_block: origin, ..wanted.clone() })?;
+            put(tx, &EmissionTerms { from_block: origin, ..wanted.clone() })?;
         }
         Some(first) => {
             if from.is_some_and(|from| from != first.from_block) {
@@ -130,7 +132,7 @@ pub(super) fn same_token(conn: &Connection, asset: &str) -> Result<()> {
 
 /// Fixes what each closed epoch has to give, in the order of the grid, for all pools at once. Which of the pools can be
 /// paid now is no part of it.
-pub(super) fn emit(work: &mut Work<'_>, last_final: u64) -> Result<()> {
+pub(super) fn emit(work: &mut WriteContext<'_>, last_final: u64) -> Result<()> {
     /// Epochs that are written at once.
     const PER_WRITE: usize = 5_000;
     let conn = work.state.conn();
@@ -164,8 +166,8 @@ fn put_budget(tx: &Tx<'_>, budget: &Budget) -> Result<()> {
     )
 }
 
-fn put(tx: &Tx<'_>, terms: &Terms) -> Result<()> {
-    let Terms { from_block, epoch_blocks, block_reward, asset, basis } = terms;
+fn put(tx: &Tx<'_>, terms: &EmissionTerms) -> Result<()> {
+    let EmissionTerms { from_block, epoch_blocks, block_reward, asset, basis } = terms;
     let (from, blocks, reward) = (db_block(*from_block)?, db_block(*epoch_blocks)?, block_reward.to_string());
     rows::run(
         tx.conn(),
@@ -200,7 +202,7 @@ pub struct NewEpoch {
 }
 
 /// The reward token of the settings: as the state knows it, or else as the chain says.
-pub async fn token(work: &Work<'_>, chain: impl FnOnce() -> Result<Chain>, at: At) -> Result<Asset> {
+pub async fn token(work: &WriteContext<'_>, chain: impl FnOnce() -> Result<Chain>, at: At) -> Result<Asset> {
     let address = reward_address(work.config)?;
     match pool::asset(work.state.conn(), address)? {
         Some(token) => Ok(token),
@@ -215,7 +217,7 @@ pub async fn token(work: &Work<'_>, chain: impl FnOnce() -> Result<Chain>, at: A
 /// `conflict` where its blocks are taken, leave a gap, or are emitted already, and for another reward token than the one in use;
 /// `invalid_value` off the grid.
 pub fn create(
-    work: &mut Work<'_>,
+    work: &mut WriteContext<'_>,
     pool: &Pool,
     token: &Asset,
     wanted: &NewEpoch,
@@ -233,13 +235,13 @@ pub fn create(
             }
         }
         same_token(tx.conn(), &asset)?;
-        let lane = lanes(tx.conn())?.remove(&pool.id).unwrap_or_default();
+        let timeline = timelines(tx.conn())?.remove(&pool.id).unwrap_or_default();
         let (schedule, earliest) = (schedule(tx.conn())?, pool.reward_genesis.unwrap_or(pool.deploy_block));
-        lane.place(&schedule, wanted.epoch, emitted_to(tx.conn())?, earliest)?;
+        timeline.place(&schedule, wanted.epoch, emitted_to(tx.conn())?, earliest)?;
         pool::put_asset(tx.conn(), token)?;
         let id = put_epoch(tx, pool, &asset, wanted)?;
-        if lane.cursor.is_none() {
-            set_genesis(tx, pool, lane.begins(&schedule, wanted.epoch.start, earliest))?;
+        if timeline.cursor.is_none() {
+            set_genesis(tx, pool, timeline.begins(&schedule, wanted.epoch.start, earliest))?;
         }
         Ok((epoch(tx.conn(), id)?, true))
     })

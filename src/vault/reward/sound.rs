@@ -2,7 +2,7 @@
 //! keys, in the transaction that moves the money; `state check` looks at all of them.
 
 use super::budget::{Budget, sharers};
-use super::grid::{Epoch, Terms, terms_at};
+use super::grid::{EmissionTerms, Epoch, terms_at};
 use super::store::{CARRY, EmissionRow, account, carry_into, claimants, read_emission, schedule};
 use crate::pool::{AVAILABLE, Member, Pool};
 use base::amount::{Base, Delta};
@@ -69,7 +69,7 @@ fn last_payment(conn: &Connection, pool: &Pool, row: &Row<'_>) -> Result<()> {
 pub(super) fn before_share(
     conn: &Connection,
     epoch: Epoch,
-    terms: &Terms,
+    terms: &EmissionTerms,
     sharers: &[(i64, u32)],
     row: &EmissionRow,
 ) -> Result<()> {
@@ -100,7 +100,7 @@ pub fn odd_budgets(conn: &Connection) -> Result<Vec<String>> {
 /// How a budget differs from what is due: by the terms and weights of its day, with what was left before it.
 fn oddity(
     epoch: Epoch,
-    terms: &Terms,
+    terms: &EmissionTerms,
     sharers: &[(i64, u32)],
     row: &EmissionRow,
     left: Base,

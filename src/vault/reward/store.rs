@@ -2,8 +2,8 @@
 
 use super::budget::Claimant;
 use super::epochs::created;
-use super::grid::{Epoch, Terms};
-use super::lane::Lane;
+use super::grid::{EmissionTerms, Epoch};
+use super::timeline::Timeline;
 use crate::pool::{self, Deposit, Member, Pool, Snapshot, underlying};
 use base::amount::{Base, Quantity};
 use base::{Code, Error, Result};
@@ -13,10 +13,12 @@ use state::{Account, OwnerKind, rows};
 use std::collections::{BTreeMap, HashMap};
 
 /// The terms of emission in ascending order.
-pub fn schedule(conn: &Connection) -> Result<Vec<Terms>> {
+pub fn schedule(conn: &Connection) -> Result<Vec<EmissionTerms>> {
     let sql = "SELECT from_block, epoch_blocks, block_reward, asset, basis FROM reward_schedule ORDER BY from_block";
     rows::all(conn, sql, [], |row| {
-        Ok(state::from_row!(row => Terms { from_block, epoch_blocks, asset, basis } at { block_reward }))
+        Ok(
+            state::from_row!(row => EmissionTerms { from_block, epoch_blocks, asset, basis } at { block_reward }),
+        )
     })
 }
 
@@ -187,21 +189,21 @@ pub fn counted_in(conn: &Connection) -> Result<Option<String>> {
 }
 
 /// The way of every pool, by pool id; pools that never had to do with rewards have none.
-pub fn lanes(conn: &Connection) -> Result<HashMap<i64, Lane>> {
-    let mut lanes: HashMap<i64, Lane> = HashMap::new();
+pub fn timelines(conn: &Connection) -> Result<HashMap<i64, Timeline>> {
+    let mut timelines: HashMap<i64, Timeline> = HashMap::new();
     for row in weight_rows(conn)? {
         // The first of a pool's weights comes first.
-        lanes.entry(row.pool_id).or_default().weighted_from.get_or_insert(row.effective_block);
+        timelines.entry(row.pool_id).or_default().weighted_from.get_or_insert(row.effective_block);
     }
     for row in created(conn)? {
-        lanes.entry(row.pool_id).or_default().created.push(row);
+        timelines.entry(row.pool_id).or_default().created.push(row);
     }
     for pool in pool::list(conn)? {
         if pool.reward_cursor.is_some() {
-            lanes.entry(pool.id).or_default().cursor = pool.reward_cursor;
+            timelines.entry(pool.id).or_default().cursor = pool.reward_cursor;
         }
     }
-    Ok(lanes)
+    Ok(timelines)
 }
 
 /// A member's position.

@@ -4,7 +4,7 @@
 use super::apr::{self, Yields};
 use super::grid::{self, Epoch};
 use super::prepare;
-use super::store::{lanes, schedule, undecided, weight_rows};
+use super::store::{schedule, timelines, undecided, weight_rows};
 use crate::oracle::{self, Price};
 use crate::pool::{self, Asset, Pool, Snapshot};
 use base::amount::Quantity;
@@ -14,7 +14,7 @@ use evm::{At, Chain};
 use rusqlite::{Connection, params};
 use serde_json::json;
 use state::columns::db_block;
-use state::{Work, rows};
+use state::{WriteContext, rows};
 
 /// A pool's weight in the newest epoch, and the one to come.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub struct WeightSet {
 /// Sets a pool's weight from the next epoch on: never for one that anything is decided about, nor before a change that
 /// was announced already.
 pub async fn set_weight(
-    work: &mut Work<'_>,
+    work: &mut WriteContext<'_>,
     chain: impl FnOnce() -> Result<Chain>,
     pool: &Pool,
     weight_ppm: u32,
@@ -83,7 +83,7 @@ pub async fn set_weight(
             &json!({ "old_ppm": last.map(|row| row.weight_ppm), "new_ppm": weight_ppm, "effective_block": effective,
                      "replaced_ppm": replaced }),
         )?;
-        let unpaid = lanes(tx.conn())?.get(&pool.id).and_then(|lane| lane.unpaid(&schedule));
+        let unpaid = timelines(tx.conn())?.get(&pool.id).and_then(|timeline| timeline.unpaid(&schedule));
         Ok(WeightSet { effective_block: effective, changed: true, replaced, unpaid })
     })
 }
@@ -143,7 +143,7 @@ pub fn outlook(conn: &Connection, config: &Config, pools: Vec<Pool>, now: i64) -
         let snapshot = snapshots.get(&pool.id).cloned();
         let asset_price = price(conn, &pool.asset, now)?;
         let weight = weights.iter().find(|row| row.pool_id == pool.id).and_then(|row| row.weight_ppm);
-        let terms = token.as_ref().zip(in_force.as_ref()).map(|(token, in_force)| apr::Terms {
+        let terms = token.as_ref().zip(in_force.as_ref()).map(|(token, in_force)| apr::YieldInputs {
             block_reward: in_force.block_reward,
             block_time_sec,
             weight_ppm: weight.unwrap_or_default(),

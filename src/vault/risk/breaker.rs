@@ -7,7 +7,7 @@ use crate::pool::Pool;
 use base::Result;
 use rusqlite::{Connection, params};
 use serde_json::json;
-use state::{Tx, Work, rows};
+use state::{Tx, WriteContext, rows};
 
 /// A pool's breaker, once it has been open.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub fn trip(tx: &Tx<'_>, pool: &Pool, rule: Rule, reason: &str) -> Result<bool> 
 
 /// Closes a pool's breaker. Returns false where it is not open. What opened it is forgotten; only what happens from
 /// now on can open it again.
-pub fn reset_breaker(work: &mut Work<'_>, pool: &Pool, reason: &str) -> Result<bool> {
+pub fn reset_breaker(work: &mut WriteContext<'_>, pool: &Pool, reason: &str) -> Result<bool> {
     work.state.write(work.permit, |tx| {
         let Some(open) = breaker(tx.conn(), pool)?.filter(|breaker| breaker.active) else {
             return Ok(false);
@@ -71,7 +71,7 @@ pub fn reset_breaker(work: &mut Work<'_>, pool: &Pool, reason: &str) -> Result<b
 /// Pauses a pool. Returns false where it is paused already: the first reason and time stay.
 ///
 /// A pool without risk parameters can be paused too; it has none afterwards either.
-pub fn pause(work: &mut Work<'_>, pool: &Pool, reason: &str) -> Result<bool> {
+pub fn pause(work: &mut WriteContext<'_>, pool: &Pool, reason: &str) -> Result<bool> {
     work.state.write(work.permit, |tx| {
         if row(tx.conn(), pool)?.is_some_and(|row| row.local_pause.is_some()) {
             return Ok(false);
@@ -89,7 +89,7 @@ pub fn pause(work: &mut Work<'_>, pool: &Pool, reason: &str) -> Result<bool> {
 }
 
 /// Lifts the pause. Returns false where there is none.
-pub fn unpause(work: &mut Work<'_>, pool: &Pool, reason: &str) -> Result<bool> {
+pub fn unpause(work: &mut WriteContext<'_>, pool: &Pool, reason: &str) -> Result<bool> {
     work.state.write(work.permit, |tx| {
         let Some(paused_for) = row(tx.conn(), pool)?.and_then(|row| row.local_pause) else {
             return Ok(false);

@@ -5,7 +5,7 @@ use super::gate::gate_after;
 use super::judge::{self, Facts};
 use super::parameters::{Window, row};
 use super::refresh::refresh;
-use super::rules::{self, Rule, Verdict};
+use super::rules::{self, Rule, RuleResult};
 use crate::feed;
 use crate::pool::{self, Pool, ViewStamp};
 use base::amount::Base;
@@ -15,7 +15,7 @@ use evm::{At, Chain, is_silence};
 use rusqlite::{Connection, params};
 use state::alert::{self, Subject};
 use state::columns::at;
-use state::{Tx, Work, rows};
+use state::{Tx, WriteContext, rows};
 use std::collections::HashMap;
 
 /// What the rules found for one pool.
@@ -24,7 +24,7 @@ pub struct PoolCheck {
     /// Its name.
     pub pool: String,
     /// Rule by rule.
-    pub results: Vec<(Rule, Verdict)>,
+    pub results: Vec<(Rule, RuleResult)>,
     /// Why its parameters could not be refreshed; older ones may have served.
     pub not_refreshed: Option<Error>,
 }
@@ -32,13 +32,13 @@ pub struct PoolCheck {
 impl PoolCheck {
     /// Nothing violated, nothing unknown.
     pub fn is_ok(&self) -> bool {
-        self.results.iter().all(|(_, verdict)| *verdict == Verdict::Ok)
+        self.results.iter().all(|(_, verdict)| *verdict == RuleResult::Ok)
     }
 }
 
 /// Checks `pools`. An engine or a chain that cannot be read hides no other finding.
 pub async fn check(
-    work: &mut Work<'_>,
+    work: &mut WriteContext<'_>,
     chain: impl FnOnce() -> Result<Chain>,
     pools: &[Pool],
     at: At,
@@ -70,10 +70,10 @@ pub async fn check(
             let results = judge::check(&facts);
             for (rule, verdict) in &results {
                 let why = match verdict {
-                    Verdict::Ok => None,
-                    Verdict::Violated(why) => Some(why.as_str()),
+                    RuleResult::Ok => None,
+                    RuleResult::Violated(why) => Some(why.as_str()),
                     // What cannot be told neither opens nor closes a violation; risk_unknown stands for it.
-                    Verdict::Unknown(_) => continue,
+                    RuleResult::Unknown(_) => continue,
                 };
                 alert::edge(tx, Subject::Pool(pool.id, &pool.name), rule.as_str(), why)?;
             }
@@ -91,7 +91,7 @@ pub fn watch_withdrawals(tx: &Tx<'_>, pool: &Pool) -> Result<bool> {
     let from = Window::Rolling24h.start(tx.now());
     let (withdrawn, _) = withdrawn_since(tx.conn(), pool, from)?;
     let tvl = pool::snapshot(tx.conn(), pool)?.map(|s| s.total_assets);
-    let Verdict::Violated(reason) = rules::withdrawal_rate(withdrawn, tvl, threshold_ppm) else {
+    let RuleResult::Violated(reason) = rules::withdrawal_rate(withdrawn, tvl, threshold_ppm) else {
         return Ok(false);
     };
     let reset_at = breaker(tx.conn(), pool)?.and_then(|breaker| breaker.reset).map(|(at, _)| at);

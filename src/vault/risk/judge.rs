@@ -2,7 +2,7 @@
 
 use super::gate::Barrier;
 use super::parameters::Parameters;
-use super::rules::{Rule, Verdict, at_most, rate_drop, streak, withdrawal_rate};
+use super::rules::{Rule, RuleResult, at_most, rate_drop, streak, withdrawal_rate};
 use base::amount::Base;
 use strum::VariantArray;
 
@@ -32,26 +32,26 @@ pub struct Facts {
 }
 
 /// Runs every rule; none hides another.
-pub fn check(facts: &Facts) -> Vec<(Rule, Verdict)> {
+pub fn check(facts: &Facts) -> Vec<(Rule, RuleResult)> {
     Rule::VARIANTS.iter().map(|rule| (*rule, judge(*rule, facts))).collect()
 }
 
-fn judge(rule: Rule, facts: &Facts) -> Verdict {
+fn judge(rule: Rule, facts: &Facts) -> RuleResult {
     match rule {
         Rule::TvlCapExceeded => with_parameters(facts, |p| match (facts.tvl, p.max_tvl) {
-            (_, None) => Verdict::Ok,
-            (None, Some(_)) => Verdict::Unknown("the pool was never synced".into()),
+            (_, None) => RuleResult::Ok,
+            (None, Some(_)) => RuleResult::Unknown("the pool was never synced".into()),
             (Some(tvl), Some(cap)) => at_most("TVL", tvl, cap),
         }),
         Rule::DailyWithdrawalLimitExceeded => with_parameters(facts, |p| {
-            p.daily_withdrawal_cap.map_or(Verdict::Ok, |cap| {
+            p.daily_withdrawal_cap.map_or(RuleResult::Ok, |cap| {
                 at_most("withdrawals of the window", facts.withdrawn_in_window, cap)
             })
         }),
         Rule::UserDailyLimitExceeded => {
             with_parameters(facts, |p| match (&facts.top_withdrawer, p.user_daily_cap) {
                 (Some((member, sum)), Some(cap)) => at_most(&format!("withdrawals of {member}"), *sum, cap),
-                _ => Verdict::Ok,
+                _ => RuleResult::Ok,
             })
         }
         Rule::CircuitBreakerActive => held(facts, |barrier| match barrier {
@@ -65,36 +65,36 @@ fn judge(rule: Rule, facts: &Facts) -> Verdict {
         }),
         Rule::ExchangeRateDrop => match facts.rates_e18 {
             Some((before, now)) => rate_drop(before, now, facts.max_rate_drop_ppm),
-            None if facts.tvl.is_some() => Verdict::Ok,
-            None => Verdict::Unknown("the pool was never synced".into()),
+            None if facts.tvl.is_some() => RuleResult::Ok,
+            None => RuleResult::Unknown("the pool was never synced".into()),
         },
         Rule::OracleFailureStreak => facts
             .feed_streaks
             .iter()
             .max_by_key(|(_, refused)| *refused)
-            .map_or(Verdict::Ok, |(feed, refused)| streak(feed, *refused, facts.failure_streak)),
+            .map_or(RuleResult::Ok, |(feed, refused)| streak(feed, *refused, facts.failure_streak)),
         Rule::WithdrawalRate => with_parameters(facts, |p| {
             withdrawal_rate(facts.withdrawn_24h, facts.tvl, p.breaker_threshold_ppm)
         }),
         Rule::RiskUnknown => match &facts.parameters {
-            Ok(_) => Verdict::Ok,
-            Err(why) => Verdict::Violated(why.clone()),
+            Ok(_) => RuleResult::Ok,
+            Err(why) => RuleResult::Violated(why.clone()),
         },
     }
 }
 
-fn with_parameters(facts: &Facts, judge: impl FnOnce(&Parameters) -> Verdict) -> Verdict {
+fn with_parameters(facts: &Facts, judge: impl FnOnce(&Parameters) -> RuleResult) -> RuleResult {
     match &facts.parameters {
         Ok(parameters) => judge(parameters),
-        Err(why) => Verdict::Unknown(why.clone()),
+        Err(why) => RuleResult::Unknown(why.clone()),
     }
 }
 
 /// The first barrier of one kind is the violation. Where there is none, it may only be unknown.
-fn held(facts: &Facts, why: impl Fn(&Barrier) -> Option<String>) -> Verdict {
+fn held(facts: &Facts, why: impl Fn(&Barrier) -> Option<String>) -> RuleResult {
     match facts.barriers.iter().find_map(why) {
-        Some(why) => Verdict::Violated(why),
-        None => with_parameters(facts, |_| Verdict::Ok),
+        Some(why) => RuleResult::Violated(why),
+        None => with_parameters(facts, |_| RuleResult::Ok),
     }
 }
 
@@ -136,8 +136,8 @@ mod tests {
     fn found(facts: &Facts) -> Vec<(&'static str, bool)> {
         check(facts)
             .into_iter()
-            .filter(|(_, v)| *v != Verdict::Ok)
-            .map(|(rule, v)| (rule.as_str(), matches!(v, Verdict::Violated(_))))
+            .filter(|(_, v)| *v != RuleResult::Ok)
+            .map(|(rule, v)| (rule.as_str(), matches!(v, RuleResult::Violated(_))))
             .collect()
     }
 

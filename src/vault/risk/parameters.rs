@@ -7,7 +7,7 @@ use base::{Code, Error, Result, clock, say};
 use rusqlite::{Connection, params};
 use serde_json::json;
 use state::columns::maybe_at;
-use state::{Tx, Work, rows};
+use state::{Tx, WriteContext, rows};
 use strum::{EnumString, VariantNames};
 
 /// Whole window that daily caps look at.
@@ -179,7 +179,7 @@ impl SetRisk {
 
 /// Changes a pool's parameters; `conflict` for a value that the pool's engine gives. Returns the row and whether anything
 /// changed.
-pub fn set(work: &mut Work<'_>, pool: &Pool, change: &SetRisk) -> Result<(RiskRow, bool)> {
+pub fn set(work: &mut WriteContext<'_>, pool: &Pool, change: &SetRisk) -> Result<(RiskRow, bool)> {
     let before = row(work.state.conn(), pool)?;
     let unset = || RiskRow { deposits_enabled: true, withdrawals_enabled: true, ..RiskRow::default() };
     let mut after = before.clone().unwrap_or_else(unset);

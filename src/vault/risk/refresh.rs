@@ -1,17 +1,17 @@
 //! Confirming risk parameters: engines are read at one block, limits of our own are what they are.
 
-use super::engine::{Asked, ask};
+use super::engine::{RowDecoder, ask};
 use super::parameters::{RiskRow, row, store, summary};
 use super::source::Engine;
 use crate::pool::{self, Pool, ViewStamp};
 use base::{Code, Error, Result, say};
 use evm::{At, Chain};
-use state::Work;
+use state::WriteContext;
 use std::collections::HashMap;
 
 /// Confirms the parameters of `pools`. Returns the view, if one was needed, and why pools could not be refreshed, by id.
 pub async fn refresh(
-    work: &mut Work<'_>,
+    work: &mut WriteContext<'_>,
     chain: impl FnOnce() -> Result<Chain>,
     pools: &[Pool],
     at: At,
@@ -36,10 +36,10 @@ pub async fn refresh(
         let chain = chain()?;
         let answers = chain.view_above(at, pool::newest_known(pools), async |view| {
             let mut batch = view.batch();
-            let asked: Vec<Option<Asked>> =
+            let asked: Vec<Option<RowDecoder>> =
                 remote.iter().map(|(pool, row)| ask(&mut batch, row.engine, pool.address)).collect();
             let reply = batch.send().await?;
-            let read = |(asked, (_, row)): (&Option<Asked>, &(&Pool, RiskRow))| match asked {
+            let read = |(asked, (_, row)): (&Option<RowDecoder>, &(&Pool, RiskRow))| match asked {
                 Some(asked) => asked(&reply, row.clone()),
                 None => Ok(row.clone()),
             };

@@ -39,7 +39,7 @@ crate::words!(Rule);
 /// What a rule found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "result", content = "why", rename_all = "snake_case")]
-pub enum Verdict {
+pub enum RuleResult {
     /// Within limits.
     Ok,
     /// Not within limits; says by what.
@@ -48,27 +48,27 @@ pub enum Verdict {
     Unknown(String),
 }
 
-pub(super) fn at_most(what: &str, figure: Base, cap: Base) -> Verdict {
+pub(super) fn at_most(what: &str, figure: Base, cap: Base) -> RuleResult {
     if figure > cap {
-        Verdict::Violated(format!("{what} {figure} is above the cap {cap} (base units)"))
+        RuleResult::Violated(format!("{what} {figure} is above the cap {cap} (base units)"))
     } else {
-        Verdict::Ok
+        RuleResult::Ok
     }
 }
 
 /// Whether a feed was refused too often in a row; `threshold` times is too often.
-pub fn streak(feed: &str, refused: u64, threshold: u64) -> Verdict {
+pub fn streak(feed: &str, refused: u64, threshold: u64) -> RuleResult {
     if refused < threshold {
-        return Verdict::Ok;
+        return RuleResult::Ok;
     }
-    Verdict::Violated(format!("feed \"{feed}\" was refused {} in a row", counted(refused, "time")))
+    RuleResult::Violated(format!("feed \"{feed}\" was refused {} in a row", counted(refused, "time")))
 }
 
 /// Whether withdrawals of 24 h pass the share of TVL that trips the breaker; base units, `None` = no threshold.
-pub fn withdrawal_rate(withdrawn_24h: Base, tvl: Option<Base>, threshold_ppm: Option<u32>) -> Verdict {
+pub fn withdrawal_rate(withdrawn_24h: Base, tvl: Option<Base>, threshold_ppm: Option<u32>) -> RuleResult {
     match (tvl, threshold_ppm) {
-        (_, None) => Verdict::Ok,
-        (None, Some(_)) => Verdict::Unknown("the pool was never synced".into()),
+        (_, None) => RuleResult::Ok,
+        (None, Some(_)) => RuleResult::Unknown("the pool was never synced".into()),
         (Some(tvl), Some(ppm)) => {
             let limit = mul_div(tvl, Base::from(ppm), Base::from(1_000_000u32)).unwrap_or(Base::MAX);
             at_most("withdrawals of 24 h", withdrawn_24h, limit)
@@ -77,14 +77,14 @@ pub fn withdrawal_rate(withdrawn_24h: Base, tvl: Option<Base>, threshold_ppm: Op
 }
 
 /// Whether a rate fell by more than `max_drop_ppm` of what it was.
-pub fn rate_drop(before: Base, now: Base, max_drop_ppm: u32) -> Verdict {
+pub fn rate_drop(before: Base, now: Base, max_drop_ppm: u32) -> RuleResult {
     let allowed = mul_div(before, Base::from(max_drop_ppm), Base::from(1_000_000u32)).unwrap_or(Base::MAX);
     let drop = before.saturating_sub(now);
     if drop <= allowed {
-        return Verdict::Ok;
+        return RuleResult::Ok;
     }
     let shown = |rate| base::amount::to_people(rate, 18);
-    Verdict::Violated(format!(
+    RuleResult::Violated(format!(
         "exchange rate fell from {} to {} since the sync before, more than {max_drop_ppm} ppm",
         shown(before),
         shown(now)

@@ -11,7 +11,7 @@ use base::amount::Base;
 use base::{Code, Error, Result, say};
 use evm::{BlockRef, EventLog, PinnedView};
 use rusqlite::Connection;
-use state::Work;
+use state::WriteContext;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A transfer as a log tells it: log index, transaction, from, to, share base units.
@@ -23,7 +23,7 @@ type Reading = HashMap<Address, Result<Blocks>>;
 
 /// What is to be made of a block that two readings disagree about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
+enum OverlapResult {
     /// What is stored is right.
     Stands,
     /// What is stored is wrong.
@@ -34,20 +34,20 @@ enum Verdict {
 
 /// What a transaction's receipt bears out is right. Without that, two of three readings that agree are believed: the stored
 /// one, the second one, and a third.
-fn verdict(stored: &[Row], again: &[Row], third: &[Row], borne_out: impl Fn(&Row) -> bool) -> Verdict {
+fn verdict(stored: &[Row], again: &[Row], third: &[Row], borne_out: impl Fn(&Row) -> bool) -> OverlapResult {
     let lacks = |has: &[Row], row: &&Row| !has.contains(row) && borne_out(row);
     let missing = again.iter().chain(third).any(|row| lacks(stored, &row));
     let lost = stored.iter().any(|row| lacks(again, &row));
     if missing && lost {
-        Verdict::Undecided
+        OverlapResult::Undecided
     } else if missing {
-        Verdict::Wrong
+        OverlapResult::Wrong
     } else if lost || third == stored {
-        Verdict::Stands
+        OverlapResult::Stands
     } else if third == again {
-        Verdict::Wrong
+        OverlapResult::Wrong
     } else {
-        Verdict::Undecided
+        OverlapResult::Undecided
     }
 }
 
@@ -56,7 +56,7 @@ fn verdict(stored: &[Row], again: &[Row], third: &[Row], borne_out: impl Fn(&Row
 /// which something else was stored is read again from there up to block `to`; one that cannot be decided fails.
 /// A pool's own failure is in what is returned: `bad_reply`, `drift`.
 pub(super) async fn overlap(
-    work: &mut Work<'_>,
+    work: &mut WriteContext<'_>,
     view: &PinnedView,
     goals: &Goals<'_>,
     to: u64,
@@ -194,16 +194,16 @@ async fn judge(
         let (again, third) = (of(again, block), of(&third, block));
         let borne_out = |row: &Row| receipts.get(&block).is_some_and(|rows| rows.contains(row));
         match verdict(&of(stored, block), &again, &third, borne_out) {
-            Verdict::Stands => view.warn(format!(
+            OverlapResult::Stands => view.warn(format!(
                 "endpoint {theirs:?} has other transfers of pool \"{name}\" in block {block} than are stored; asked again, \
                  endpoint {ours:?} has those that are stored"
             )),
             // The reading that has all that the receipts have.
-            Verdict::Wrong => {
+            OverlapResult::Wrong => {
                 let lacks = receipts.get(&block).is_some_and(|rows| rows.iter().any(|row| !again.contains(row)));
                 drop(right.insert(block, if lacks { third } else { again }));
             }
-            Verdict::Undecided => {
+            OverlapResult::Undecided => {
                 let why = format!(
                     "its transfers in block {block} are stored, and were read at endpoints {theirs:?} and {ours:?}, in three ways"
                 );
@@ -248,7 +248,7 @@ async fn by_receipts(
 
 /// Reads again from the first block that is wrong, so that each block is as two readings say.
 async fn make_good(
-    work: &mut Work<'_>,
+    work: &mut WriteContext<'_>,
     view: &PinnedView,
     pool: &Pool,
     total: Base,
@@ -290,13 +290,13 @@ mod tests {
     fn two_of_three_readings_are_believed() {
         let (one, two) = (vec![row(0, 1)], vec![row(0, 2)]);
         for (stored, again, third, want) in [
-            (&one, &vec![], &one, Verdict::Stands),
-            (&one, &vec![], &vec![], Verdict::Wrong),
-            (&vec![], &one, &one, Verdict::Wrong),
-            (&vec![], &one, &vec![], Verdict::Stands),
-            (&one, &two, &two, Verdict::Wrong),
-            (&one, &two, &one, Verdict::Stands),
-            (&one, &two, &vec![], Verdict::Undecided),
+            (&one, &vec![], &one, OverlapResult::Stands),
+            (&one, &vec![], &vec![], OverlapResult::Wrong),
+            (&vec![], &one, &one, OverlapResult::Wrong),
+            (&vec![], &one, &vec![], OverlapResult::Stands),
+            (&one, &two, &two, OverlapResult::Wrong),
+            (&one, &two, &one, OverlapResult::Stands),
+            (&one, &two, &vec![], OverlapResult::Undecided),
         ] {
             assert_eq!(verdict(stored, again, third, |_| false), want, "{stored:?} {again:?} {third:?}");
         }
@@ -331,17 +331,17 @@ mod tests {
         let (one, two) = (vec![row(1)], vec![row(2)]);
         for (stored, again, third, receipt, want) in [
             // Left out twice by the one that has the receipt.
-            (&vec![], &one, &vec![], row(1), Verdict::Wrong),
-            (&one, &vec![], &vec![], row(1), Verdict::Stands),
-            (&one, &two, &two, row(1), Verdict::Stands),
-            (&one, &two, &one, row(2), Verdict::Wrong),
-            (&one, &two, &vec![], row(2), Verdict::Wrong),
+            (&vec![], &one, &vec![], row(1), OverlapResult::Wrong),
+            (&one, &vec![], &vec![], row(1), OverlapResult::Stands),
+            (&one, &two, &two, row(1), OverlapResult::Stands),
+            (&one, &two, &one, row(2), OverlapResult::Wrong),
+            (&one, &two, &vec![], row(2), OverlapResult::Wrong),
             // A receipt of neither decides nothing.
-            (&one, &vec![], &vec![], row(3), Verdict::Wrong),
+            (&one, &vec![], &vec![], row(3), OverlapResult::Wrong),
         ] {
             let found = verdict(stored, again, third, |row| *row == receipt);
             assert_eq!(found, want, "{stored:?} {again:?} {third:?}");
         }
-        assert_eq!(verdict(&one, &two, &two, |_| true), Verdict::Undecided);
+        assert_eq!(verdict(&one, &two, &two, |_| true), OverlapResult::Undecided);
     }
 }

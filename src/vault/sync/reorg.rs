@@ -10,7 +10,7 @@ use evm::{PinnedView, common_ancestor};
 use rusqlite::{Connection, params};
 use serde_json::json;
 use state::columns::{at, db_block};
-use state::{Tx, Work, rows};
+use state::{Tx, WriteContext, rows};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
@@ -40,7 +40,7 @@ impl fmt::Display for RolledBack {
 /// Returns what was rolled back, and the pools that the endpoint cannot judge or where rewards were paid on a block that is
 /// gone, of which nothing is changed, with why.
 pub async fn settle_reorgs(
-    work: &mut Work<'_>,
+    work: &mut WriteContext<'_>,
     view: &PinnedView,
     pools: &[Pool],
 ) -> Result<(Vec<RolledBack>, HashMap<i64, Error>)> {
@@ -97,7 +97,7 @@ pub(super) fn behind(view: &PinnedView, pool: &Pool, number: u64) -> Error {
 }
 
 async fn roll_back(
-    work: &mut Work<'_>,
+    work: &mut WriteContext<'_>,
     view: &PinnedView,
     pool: &Pool,
     from_block: u64,

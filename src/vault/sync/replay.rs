@@ -13,7 +13,7 @@ use base::{Code, Result};
 use evm::PinnedView;
 use rusqlite::params;
 use state::columns::db_block;
-use state::{Work, rows};
+use state::{WriteContext, rows};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Replays the transfers of `pools` from their cursors up to and including block `to`, after which their holders have
@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 /// The last blocks before the cursors are read a second time first: see `overlap`. Transfers that do not add up are read again,
 /// from the last block at which they did and at another endpoint too, before the pool fails, which leaves the others done.
 pub async fn replay_to(
-    work: &mut Work<'_>,
+    work: &mut WriteContext<'_>,
     view: &PinnedView,
     pools: &[Pool],
     totals: &BTreeMap<i64, Base>,
@@ -90,7 +90,11 @@ pub async fn replay_to(
 }
 
 /// Gives deposits their time: logs carry only the block. Pools share the queries, since mostly they share blocks.
-pub(super) async fn date_deposits(work: &mut Work<'_>, view: &PinnedView, pools: &[Pool]) -> Result<()> {
+pub(super) async fn date_deposits(
+    work: &mut WriteContext<'_>,
+    view: &PinnedView,
+    pools: &[Pool],
+) -> Result<()> {
     const PER_ROUND: usize = 1_000;
     let mut next = 0;
     loop {

@@ -13,7 +13,7 @@ use evm::{BlockRef, PinnedView};
 use rusqlite::{Connection, params};
 use serde_json::json;
 use state::columns::db_block;
-use state::{Work, rows};
+use state::{WriteContext, rows};
 use std::collections::HashSet;
 
 /// Transfers that are read again at most: they must fit into memory.
@@ -34,7 +34,7 @@ fn rungs(checkpoints: &[(u64, B256)], cursor: Option<u64>, paid: Option<u64>) ->
 /// Reads a pool's transfers up to block `to` again, until its holders have `total` there. Returns the number of transfers
 /// beyond its cursor, and of holders; or `first`, why they did not add up, where nothing helps.
 pub(super) async fn reread(
-    work: &mut Work<'_>,
+    work: &mut WriteContext<'_>,
     view: &PinnedView,
     pool: &Pool,
     total: Base,
@@ -66,7 +66,7 @@ pub struct Balance {
 /// Reads all of a pool's transfers that no reward was paid on again, up to the view's block, at which its cursor is, until
 /// its holders have `total` there and each of `balances` is so. Whether that was reached; `first` is why it is tried.
 pub async fn reread_to_balances(
-    work: &mut Work<'_>,
+    work: &mut WriteContext<'_>,
     view: &PinnedView,
     pool: &Pool,
     total: Base,
@@ -139,7 +139,7 @@ impl Wanted<'_> {
     /// cursor, and of holders.
     pub async fn read(
         &self,
-        work: &mut Work<'_>,
+        work: &mut WriteContext<'_>,
         view: &PinnedView,
         rungs: &[Rung],
         first: &Error,
@@ -171,7 +171,7 @@ impl Wanted<'_> {
     /// Puts `rows` in the place of what was stored after `keep`; nothing where the holders are not right then.
     fn settle(
         &self,
-        work: &mut Work<'_>,
+        work: &mut WriteContext<'_>,
         keep: Rung,
         rows: &[Waiting],
         end: BlockRef,

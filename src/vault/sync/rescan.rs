@@ -14,7 +14,7 @@ use evm::{At, BlockRef, Chain, EventLog, PinnedView};
 use rusqlite::{Connection, params};
 use serde_json::json;
 use state::columns::maybe_at;
-use state::{Tx, Work};
+use state::{Tx, WriteContext};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::slice;
@@ -120,7 +120,7 @@ pub struct Rescanned {
 /// total at the view's block, each whose shares change what `balanceOf` says there, and nobody ever less than nothing. Else
 /// nothing is written. Rewards that were paid stay as they are.
 pub async fn rescan(
-    work: &mut Work<'_>,
+    work: &mut WriteContext<'_>,
     chain: &Chain,
     name: &str,
     from: Option<u64>,
@@ -145,7 +145,12 @@ pub async fn rescan(
         .await
 }
 
-async fn one_view(work: &mut Work<'_>, view: &PinnedView, pool: Pool, range: Range) -> Result<Rescanned> {
+async fn one_view(
+    work: &mut WriteContext<'_>,
+    view: &PinnedView,
+    pool: Pool,
+    range: Range,
+) -> Result<Rescanned> {
     let mut batch = view.batch();
     let asked = abi::ask_total(&mut batch, &pool);
     let total = asked(&batch.send().await?)?;
@@ -306,7 +311,7 @@ fn unchanged() -> Remedy {
 
 /// Refuses to remove a transfer that its transaction's receipt has: then the logs were left out twice.
 async fn check_receipts(
-    work: &Work<'_>,
+    work: &WriteContext<'_>,
     view: &PinnedView,
     pool: &Pool,
     corrections: &[Correction],

@@ -9,7 +9,7 @@ use crate::pool::holders::holders_match;
 use crate::pool::known::Contract;
 use crate::pool::{self, Pool, ViewStamp, newest_known};
 use crate::risk;
-use crate::risk::rules::{Rule, Verdict, rate_drop};
+use crate::risk::rules::{Rule, RuleResult, rate_drop};
 use base::amount::{Base, Quantity};
 use base::{Code, Error, Result, counted};
 use evm::{At, Chain, PinnedView};
@@ -19,7 +19,7 @@ use serde::Serialize;
 use serde_json::json;
 use state::alert::{self, Subject};
 use state::columns::db_block;
-use state::{Tx, Work, rows};
+use state::{Tx, WriteContext, rows};
 use std::collections::{BTreeMap, HashMap};
 
 /// The alerts that a sync raises and closes by a pool's figures.
@@ -104,7 +104,7 @@ pub struct SyncReport {
 }
 
 /// Syncs `pools` at one block. A pool that fails leaves the others done.
-pub async fn sync(work: &mut Work<'_>, chain: &Chain, pools: &[Pool], at: At) -> Result<SyncReport> {
+pub async fn sync(work: &mut WriteContext<'_>, chain: &Chain, pools: &[Pool], at: At) -> Result<SyncReport> {
     let names: Vec<String> = pools.iter().map(|pool| pool.name.clone()).collect();
     let mut rolled_back = Vec::new();
     chain
@@ -121,7 +121,7 @@ pub async fn sync(work: &mut Work<'_>, chain: &Chain, pools: &[Pool], at: At) ->
 }
 
 async fn one_view(
-    work: &mut Work<'_>,
+    work: &mut WriteContext<'_>,
     view: &PinnedView,
     pools: Vec<Pool>,
     mut failed: HashMap<i64, Error>,
@@ -250,26 +250,26 @@ fn store_all(
         rows::run(tx.conn(), sql, params![pool.id, number])?;
         let drop = match before.zip(reading.rate()) {
             Some((before, now)) => rate_drop(before, now, pool.max_rate_drop_ppm),
-            None => Verdict::Ok,
+            None => RuleResult::Ok,
         };
         let identity = if reading.consistent {
-            Verdict::Ok
+            RuleResult::Ok
         } else {
-            Verdict::Violated(format!(
+            RuleResult::Violated(format!(
                 "exchange rate {} is not TVL {} over {}",
                 Quantity::new(reading.rate_e18, 18, ""),
                 pool.asset.quantity(reading.total_assets),
                 pool.shares(reading.total_shares)
             ))
         };
-        if let Verdict::Violated(why) = &drop {
+        if let RuleResult::Violated(why) = &drop {
             risk::trip(tx, pool, Rule::ExchangeRateDrop, why)?;
         }
         let mut alerts = Vec::new();
         for (word, verdict) in of_figures().into_iter().zip([drop, identity]) {
             let why = match verdict {
-                Verdict::Ok => None,
-                Verdict::Violated(why) | Verdict::Unknown(why) => Some(why),
+                RuleResult::Ok => None,
+                RuleResult::Violated(why) | RuleResult::Unknown(why) => Some(why),
             };
             alert::edge(tx, Subject::Pool(pool.id, &pool.name), word, why.as_deref())?;
             alerts.extend(why.map(|why| format!("{word}: {why}")));

@@ -10,7 +10,7 @@ use base::{Code, Error, Result, say};
 use evm::Chain;
 use rusqlite::Connection;
 use serde_json::{Value, json};
-use state::{ValuePermit, Work};
+use state::{ValuePermit, WriteContext};
 
 /// How it stands afterwards.
 #[derive(Debug, Clone)]
@@ -30,7 +30,7 @@ pub struct Completed {
 ///
 /// Nothing is changed where it is an error: `outcome_unknown` for a transaction that was seen before and is not now.
 pub async fn complete(
-    work: &mut Work<'_>,
+    work: &mut WriteContext<'_>,
     chain: impl FnOnce() -> Result<Chain>,
     id: i64,
     tx: Option<B256>,
@@ -79,7 +79,7 @@ fn is_done(found: &Withdrawal, tx: Option<B256>, evidence: &Evidence<'_>) -> Res
 }
 
 fn by_word(
-    work: &mut Work<'_>,
+    work: &mut WriteContext<'_>,
     agreed: ValuePermit<'_>,
     found: &Withdrawal,
     tx: Option<B256>,
@@ -98,7 +98,12 @@ fn by_word(
     Ok(Completed { withdrawal, changed: true, open: None, view: None })
 }
 
-async fn by_chain(work: &mut Work<'_>, chain: &Chain, found: Withdrawal, tx: B256) -> Result<Completed> {
+async fn by_chain(
+    work: &mut WriteContext<'_>,
+    chain: &Chain,
+    found: Withdrawal,
+    tx: B256,
+) -> Result<Completed> {
     let pool = pool_of(work.state.conn(), &found)?;
     if let Some(before) = found.tx.filter(|before| *before != tx) {
         let (sight, _) = look(chain, work.state.conn(), &pool, &found, before).await?;

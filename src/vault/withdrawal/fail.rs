@@ -7,7 +7,7 @@ use super::subject;
 use base::{Code, Error, Result, say};
 use evm::Chain;
 use serde_json::json;
-use state::Work;
+use state::WriteContext;
 
 /// How it stands afterwards.
 #[derive(Debug, Clone)]
@@ -21,7 +21,7 @@ pub struct Failed {
 /// Ends a withdrawal as failed, and frees what it reserved: `conflict` where its shares have left the member, `outcome_unknown`
 /// where its transaction may still move them. An error changes nothing.
 pub async fn fail(
-    work: &mut Work<'_>,
+    work: &mut WriteContext<'_>,
     chain: impl FnOnce() -> Result<Chain>,
     id: i64,
     reason: &str,

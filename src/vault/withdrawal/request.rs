@@ -11,7 +11,7 @@ use base::{Code, Error, Result};
 use config::Config;
 use rusqlite::Connection;
 use serde_json::json;
-use state::{ValuePermit, Work};
+use state::{ValuePermit, WriteContext};
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -69,7 +69,11 @@ pub fn earlier(conn: &Connection, ask: &Request<'_>) -> Result<Option<Withdrawal
 }
 
 /// Validates a request and reserves its shares, at once.
-pub fn request(work: &mut Work<'_>, agreed: &ValuePermit<'_>, ask: &Request<'_>) -> Result<Requested> {
+pub fn request(
+    work: &mut WriteContext<'_>,
+    agreed: &ValuePermit<'_>,
+    ask: &Request<'_>,
+) -> Result<Requested> {
     let config = work.config;
     work.state.write(agreed.permit(), |tx| {
         if let Some(found) = earlier(tx.conn(), ask)? {

@@ -6,7 +6,7 @@ use base::{Code, Error, Result, counted, forms, say};
 use rusqlite::{Connection, OptionalExtension};
 use schemars::JsonSchema;
 use serde::Serialize;
-use state::Work;
+use state::WriteContext;
 use std::collections::BTreeMap;
 use vault::pool::{Asset, ViewStamp};
 use vault::reward::{self, Difference, EpochRow, Subject, Verification};
@@ -159,7 +159,7 @@ pub struct WrongFigure {
 }
 
 /// Computes the paid epochs again that blocks of the rescan belong to, by the transfers as they are now.
-pub fn verify(work: &Work<'_>, found: &Rescanned) -> Result<Verification> {
+pub fn verify(work: &WriteContext<'_>, found: &Rescanned) -> Result<Verification> {
     let mut epochs = reward::distributed_epochs(work.state.conn(), &found.pool)?;
     epochs.retain(|row| row.epoch.end > found.range.from);
     let subject = Subject { pool: found.pool.clone(), epochs };

@@ -1,6 +1,6 @@
 //! The `erc4626` profile: a tokenized vault of EIP-4626, with `paused()` if it answers.
 
-use super::figures::{Asked, Figures};
+use super::figures::{FigureReader, Figures};
 use super::profile::{Limits, MaxDeposit};
 use super::question::{Question, question};
 use super::sol::{IERC20, IERC4626, IPausable};
@@ -12,7 +12,7 @@ use base::{Code, Error, Result};
 use evm::{Batch, CallError};
 
 /// Asks a vault, for the largest deposit of `receiver`.
-pub(super) fn ask(batch: &mut Batch<'_>, pool: &Pool, receiver: Address) -> Result<Asked> {
+pub(super) fn ask(batch: &mut Batch<'_>, pool: &Pool, receiver: Address) -> Result<FigureReader> {
     let (to, share_places) = (pool.address, pool.share_decimals);
     let shares =
         pow10(share_places).ok_or_else(|| Error::new(Code::Bug, format!("{share_places} decimals")))?;
@@ -27,7 +27,7 @@ pub(super) fn ask(batch: &mut Batch<'_>, pool: &Pool, receiver: Address) -> Resu
     let per_share = batch.add(to, &IERC4626::convertToAssetsCall { shares });
     let max_deposit = batch.add(to, &IERC4626::maxDepositCall { receiver });
     let is_paused = batch.add(to, &IPausable::pausedCall {});
-    Ok(Asked::new(move |reply, pool| {
+    Ok(FigureReader::new(move |reply, pool| {
         let vault = |e: CallError| e.into_error(pool.abi.noun());
         let rate = Rate { assets: reply.get(per_share).map_err(vault)?, share_places };
         // A vault may find so many shares too many.

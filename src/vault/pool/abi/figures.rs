@@ -49,9 +49,9 @@ pub(super) struct Figures {
 type Read = dyn Fn(&BatchReply, &Pool) -> Result<Figures>;
 
 /// The questions put to one pool within a batch.
-pub struct Asked(Box<Read>);
+pub struct FigureReader(Box<Read>);
 
-impl Asked {
+impl FigureReader {
     pub(super) fn new(read: impl Fn(&BatchReply, &Pool) -> Result<Figures> + 'static) -> Self {
         Self(Box::new(read))
     }

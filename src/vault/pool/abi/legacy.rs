@@ -1,7 +1,7 @@
 //! The `legacy` profile. Its `exchangeRate()` is the assets of 10^18 base units of shares, in base units; limits of 0
 //! are none. The contract need not say what its asset is: the operator does.
 
-use super::figures::{Asked, Figures, seconds};
+use super::figures::{FigureReader, Figures, seconds};
 use super::profile::{Limits, MaxDeposit, limit};
 use super::question::{Question, question};
 use super::sol::{ILegacyPool, IPausable};
@@ -11,7 +11,7 @@ use base::amount::{Base, E18};
 use evm::{Batch, CallError};
 
 /// Asks a pool of this profile.
-pub(super) fn ask(batch: &mut Batch<'_>, to: Address) -> Asked {
+pub(super) fn ask(batch: &mut Batch<'_>, to: Address) -> FigureReader {
     let total_assets = batch.add(to, &ILegacyPool::totalValueLockedCall {});
     let total_shares = batch.add(to, &ILegacyPool::totalSharesCall {});
     let rate = batch.add(to, &ILegacyPool::exchangeRateCall {});
@@ -19,7 +19,7 @@ pub(super) fn ask(batch: &mut Batch<'_>, to: Address) -> Asked {
     let min_deposit = batch.add(to, &ILegacyPool::minDepositAmountCall {});
     let max_deposit = batch.add(to, &ILegacyPool::maxDepositAmountCall {});
     let cooldown = batch.add(to, &ILegacyPool::withdrawalCooldownSecondsCall {});
-    Asked::new(move |reply, pool| {
+    FigureReader::new(move |reply, pool| {
         let it = |e: CallError| e.into_error(pool.abi.noun());
         let (assets, shares) = (reply.get(total_assets).map_err(it)?, reply.get(total_shares).map_err(it)?);
         Ok(Figures {

@@ -14,7 +14,7 @@ pub mod sol;
 mod viddhana;
 
 pub use detect::detect;
-pub use figures::{Asked, Reading};
+pub use figures::{FigureReader, Reading};
 pub use profile::{Abi, Limits, MaxDeposit};
 
 use super::Pool;
@@ -26,12 +26,12 @@ use question::Read;
 use sol::{IERC20, ILegacyPool, IViddhanaPool};
 
 /// Adds a pool's questions to a batch.
-pub fn ask(batch: &mut Batch<'_>, pool: &Pool) -> Result<Asked> {
+pub fn ask(batch: &mut Batch<'_>, pool: &Pool) -> Result<FigureReader> {
     ask_for(batch, pool, Address::ZERO)
 }
 
 /// As [`ask`], with the largest deposit of this member where the contract makes a difference.
-pub fn ask_for(batch: &mut Batch<'_>, pool: &Pool, member: Address) -> Result<Asked> {
+pub fn ask_for(batch: &mut Batch<'_>, pool: &Pool, member: Address) -> Result<FigureReader> {
     match pool.abi {
         Abi::Erc4626 => erc4626::ask(batch, pool, member),
         Abi::Legacy => Ok(legacy::ask(batch, pool.address)),

@@ -1,7 +1,7 @@
 //! The `viddhana` profile. Its `exchangeRate()` is the assets of 10^18 base units of shares, in base units; a smallest
 //! deposit of 0 is none. The contract names its asset and its risk engine.
 
-use super::figures::{Asked, Figures, seconds};
+use super::figures::{FigureReader, Figures, seconds};
 use super::profile::{Limits, MaxDeposit, limit};
 use super::question::{Question, question};
 use super::sol::{IERC20, IERC4626, IPausable, IViddhanaPool};
@@ -11,14 +11,14 @@ use base::amount::{Base, E18};
 use evm::{Batch, CallError};
 
 /// Asks a pool of this profile.
-pub(super) fn ask(batch: &mut Batch<'_>, to: Address) -> Asked {
+pub(super) fn ask(batch: &mut Batch<'_>, to: Address) -> FigureReader {
     let total_assets = batch.add(to, &IERC4626::totalAssetsCall {});
     let total_shares = batch.add(to, &IERC20::totalSupplyCall {});
     let rate = batch.add(to, &IViddhanaPool::exchangeRateCall {});
     let paused = batch.add(to, &IPausable::pausedCall {});
     let min_deposit = batch.add(to, &IViddhanaPool::minDepositAmountCall {});
     let cooldown = batch.add(to, &IViddhanaPool::withdrawalCooldownCall {});
-    Asked::new(move |reply, pool| {
+    FigureReader::new(move |reply, pool| {
         let it = |e: CallError| e.into_error(pool.abi.noun());
         let (assets, shares) = (reply.get(total_assets).map_err(it)?, reply.get(total_shares).map_err(it)?);
         Ok(Figures {

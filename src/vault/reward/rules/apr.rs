@@ -22,7 +22,7 @@ type Big = Uint<1024, 16>;
 
 /// What the yield of a pool depends on.
 #[derive(Debug, Clone, Copy)]
-pub struct Terms {
+pub struct YieldInputs {
     /// Emission of a block over all pools, base units of the reward token.
     pub block_reward: Base,
     /// Seconds per block; at least 1.
@@ -54,7 +54,7 @@ pub struct Yields {
 }
 
 /// A year's emission for the pool, base units of the reward token, cut. `None` past 256 bits.
-pub fn yearly_emission(terms: &Terms) -> Option<Base> {
+pub fn yearly_emission(terms: &YieldInputs) -> Option<Base> {
     if terms.weight_sum_ppm == 0 {
         return Some(Base::ZERO);
     }
@@ -63,7 +63,7 @@ pub fn yearly_emission(terms: &Terms) -> Option<Base> {
 }
 
 /// The yields; `None` where TVL or its price is zero, or a figure passes 256 bits.
-pub fn yields(terms: &Terms) -> Option<Yields> {
+pub fn yields(terms: &YieldInputs) -> Option<Yields> {
     let (gain, stake) = ratio(terms)?;
     let apr_e6 = narrow((gain * scale(DECIMALS)?).checked_div(stake)?)?;
     Some(Yields { apr_e6, apy_e6: daily_compounded(gain, stake) })
@@ -81,7 +81,7 @@ fn daily_compounded(gain: Big, stake: Big) -> Option<Base> {
 }
 
 /// Value gained in a year and value at stake, in one unit.
-fn ratio(terms: &Terms) -> Option<(Big, Big)> {
+fn ratio(terms: &YieldInputs) -> Option<(Big, Big)> {
     let emitted = Big::from(terms.block_reward) * Big::from(YEAR_SEC) * Big::from(terms.weight_ppm);
     let gain = emitted * Big::from(terms.reward_price_e18) * scale(terms.asset_decimals)?;
     let time = Big::from(terms.block_time_sec) * Big::from(terms.weight_sum_ppm.max(1));
@@ -128,8 +128,8 @@ mod tests {
     const E18: u64 = 1_000_000_000_000_000_000;
 
     /// One block a year of 1,000,000 tokens of 18 decimals at a price of 1.
-    fn terms(reward: u64, tvl: u64) -> Terms {
-        Terms {
+    fn terms(reward: u64, tvl: u64) -> YieldInputs {
+        YieldInputs {
             block_reward: Base::from(reward) * Base::from(E18),
             block_time_sec: YEAR_SEC,
             weight_ppm: 1,
@@ -142,7 +142,7 @@ mod tests {
         }
     }
 
-    fn shown(terms: &Terms) -> Option<(String, String)> {
+    fn shown(terms: &YieldInputs) -> Option<(String, String)> {
         yields(terms).map(|y| {
             let apy = y.apy_e6.map_or_else(|| "too large".to_owned(), |apy| to_units(apy, DECIMALS));
             (to_units(y.apr_e6, DECIMALS), apy)
@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn decimals_prices_weights_and_time_are_told_apart() {
         let plain = terms(1, 10);
-        let other = Terms {
+        let other = YieldInputs {
             block_reward: Base::from(3_000_000u64),
             block_time_sec: YEAR_SEC / 2,
             weight_ppm: 250_000,
@@ -193,15 +193,15 @@ mod tests {
     fn without_a_stake_or_beyond_256_bits_there_is_no_yield() {
         let plain = terms(1, 1);
         for none in [
-            Terms { tvl: Base::ZERO, ..plain },
-            Terms { asset_price_e18: Base::ZERO, ..plain },
-            Terms { block_reward: Base::MAX, reward_price_e18: Base::MAX, ..plain },
-            Terms { block_reward: Base::MAX, reward_price_e18: Base::MAX, asset_decimals: 77, ..plain },
-            Terms { reward_decimals: 78, ..plain },
+            YieldInputs { tvl: Base::ZERO, ..plain },
+            YieldInputs { asset_price_e18: Base::ZERO, ..plain },
+            YieldInputs { block_reward: Base::MAX, reward_price_e18: Base::MAX, ..plain },
+            YieldInputs { block_reward: Base::MAX, reward_price_e18: Base::MAX, asset_decimals: 77, ..plain },
+            YieldInputs { reward_decimals: 78, ..plain },
         ] {
             assert_eq!(yields(&none), None, "{none:?}");
         }
-        let free = Terms { weight_ppm: 0, weight_sum_ppm: 0, ..plain };
+        let free = YieldInputs { weight_ppm: 0, weight_sum_ppm: 0, ..plain };
         assert_eq!(shown(&free), Some(("0.000000".into(), "0.000000".into())));
         assert_eq!(yearly_emission(&free), Some(Base::ZERO));
     }

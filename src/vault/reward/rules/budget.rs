@@ -5,7 +5,7 @@
 //! epoch. What no pool can get, because nobody takes part or all weights are zero, is carried to the next epoch.
 
 use super::emission::split_pools;
-use super::grid::{Epoch, Terms, boundary_from, closed_epoch, terms_at};
+use super::grid::{EmissionTerms, Epoch, boundary_from, closed_epoch, terms_at};
 use base::amount::Base;
 use base::{Code, Error, Result};
 
@@ -55,7 +55,7 @@ pub struct Budget {
 
 impl Budget {
     /// The budget of an epoch that these pools share, each with its weight; an error past 256 bits.
-    pub fn of(epoch: Epoch, terms: &Terms, sharers: &[(i64, u32)], carry_in: Base) -> Result<Self> {
+    pub fn of(epoch: Epoch, terms: &EmissionTerms, sharers: &[(i64, u32)], carry_in: Base) -> Result<Self> {
         let too_large = || {
             Error::new(Code::InvalidValue, "reward.block_reward: an epoch's emission passes 256 bits")
                 .detail("start_block", epoch.start)
@@ -70,7 +70,7 @@ impl Budget {
 
 /// The budgets of the closed epochs from block `at` on, of which the first takes in `carry`.
 pub fn budgets<'a>(
-    schedule: &'a [Terms],
+    schedule: &'a [EmissionTerms],
     claimants: &'a [Claimant],
     at: u64,
     mut carry: Base,
@@ -89,7 +89,7 @@ pub fn budgets<'a>(
 
 #[cfg(test)]
 mod tests {
-    use super::Terms as T;
+    use super::EmissionTerms as T;
     use super::*;
 
     fn claimant(pool_id: i64, begins: u64, weights: &[(u64, u32)]) -> Claimant {
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn an_emission_past_256_bits_ends_them() {
-        let schedule = [Terms { block_reward: Base::MAX, ..T::every(10, 2) }];
+        let schedule = [EmissionTerms { block_reward: Base::MAX, ..T::every(10, 2) }];
         let found: Vec<_> = budgets(&schedule, &[], 10, Base::ZERO, 50).collect();
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].as_ref().unwrap_err().code(), Code::InvalidValue);

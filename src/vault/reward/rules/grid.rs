@@ -5,7 +5,7 @@ use base::amount::Base;
 
 /// Terms of emission from an epoch start on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Terms {
+pub struct EmissionTerms {
     /// First block they hold for; an epoch start.
     pub from_block: u64,
     /// Length of an epoch.
@@ -19,7 +19,7 @@ pub struct Terms {
 }
 
 #[cfg(test)]
-impl Terms {
+impl EmissionTerms {
     /// Epochs of so many blocks, with a reward of 2 for each block.
     pub(in crate::reward) fn every(from_block: u64, epoch_blocks: u64) -> Self {
         let (block_reward, asset) = (Base::from(2u8), "0x".to_owned());
@@ -37,12 +37,12 @@ pub struct Epoch {
 }
 
 /// The terms in force at `block`; `schedule` is in ascending order. `None` before the first.
-pub fn terms_at(schedule: &[Terms], block: u64) -> Option<&Terms> {
+pub fn terms_at(schedule: &[EmissionTerms], block: u64) -> Option<&EmissionTerms> {
     schedule.iter().rev().find(|terms| terms.from_block <= block)
 }
 
 /// The first epoch start at or after `block`. `None` for an empty schedule or past the end of `u64`.
-pub fn boundary_from(schedule: &[Terms], block: u64) -> Option<u64> {
+pub fn boundary_from(schedule: &[EmissionTerms], block: u64) -> Option<u64> {
     let first = schedule.first()?;
     if block <= first.from_block {
         return Some(first.from_block);
@@ -54,13 +54,13 @@ pub fn boundary_from(schedule: &[Terms], block: u64) -> Option<u64> {
 }
 
 /// The last epoch start at or before `block`. `None` before the first.
-pub fn boundary_to(schedule: &[Terms], block: u64) -> Option<u64> {
+pub fn boundary_to(schedule: &[EmissionTerms], block: u64) -> Option<u64> {
     let terms = terms_at(schedule, block)?;
     Some(block - (block - terms.from_block) % terms.epoch_blocks)
 }
 
 /// The epoch that starts at `start`, if all of it is at or below `last_final`.
-pub fn closed_epoch(schedule: &[Terms], start: u64, last_final: u64) -> Option<Epoch> {
+pub fn closed_epoch(schedule: &[EmissionTerms], start: u64, last_final: u64) -> Option<Epoch> {
     let terms = terms_at(schedule, start)?;
     let end = start.checked_add(terms.epoch_blocks)?;
     (end <= last_final.saturating_add(1)).then_some(Epoch { start, end })
@@ -72,7 +72,7 @@ pub struct Change {
     /// First blocks of announced terms that are withdrawn; nothing was decided by them yet.
     pub withdrawn: Vec<u64>,
     /// Terms that are announced.
-    pub announced: Option<Terms>,
+    pub announced: Option<EmissionTerms>,
 }
 
 /// Takes other settings into a schedule that is not empty. `open` is the first block that nothing is decided about.
@@ -80,8 +80,10 @@ pub struct Change {
 /// Terms that begin before it stay. Later ones were announced only: they are withdrawn, and what takes their place
 /// does not begin before they would have. `None` where the settings are those of the newest terms, or where no epoch
 /// begins any more.
-pub fn change(schedule: &[Terms], wanted: &Terms, open: u64) -> Option<Change> {
-    let same = |a: &Terms| Terms { from_block: 0, ..a.clone() } == Terms { from_block: 0, ..wanted.clone() };
+pub fn change(schedule: &[EmissionTerms], wanted: &EmissionTerms, open: u64) -> Option<Change> {
+    let same = |a: &EmissionTerms| {
+        EmissionTerms { from_block: 0, ..a.clone() } == EmissionTerms { from_block: 0, ..wanted.clone() }
+    };
     if schedule.last().is_none_or(same) {
         return None;
     }
@@ -93,12 +95,12 @@ pub fn change(schedule: &[Terms], wanted: &Terms, open: u64) -> Option<Change> {
     }
     let from = withdrawn.first().map_or(open, |announced| open.max(*announced));
     let from_block = boundary_from(stay, from)?;
-    Some(Change { withdrawn, announced: Some(Terms { from_block, ..wanted.clone() }) })
+    Some(Change { withdrawn, announced: Some(EmissionTerms { from_block, ..wanted.clone() }) })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Terms as T;
+    use super::EmissionTerms as T;
     use super::*;
 
     #[test]

@@ -1,7 +1,7 @@
 //! The `legacy` engine: one function per limit, with a circuit breaker and an emergency pause for each pool. It knows
 //! no member's limits and no switches for deposits or withdrawals.
 
-use super::Asked;
+use super::RowDecoder;
 use crate::risk::source::limit;
 use alloy::primitives::Address;
 use base::redact;
@@ -22,7 +22,7 @@ mod sol {
 }
 
 /// Asks such an engine for a pool.
-pub(super) fn ask(batch: &mut Batch<'_>, engine: Address, pool: Address) -> Asked {
+pub(super) fn ask(batch: &mut Batch<'_>, engine: Address, pool: Address) -> RowDecoder {
     let max_tvl = batch.add(engine, &Legacy::getMaxTvlCall { pool });
     let max_daily = batch.add(engine, &Legacy::getMaxDailyWithdrawalsCall { pool });
     let breaker = batch.add(engine, &Legacy::isCircuitBreakerActiveCall { pool });

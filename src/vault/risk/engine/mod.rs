@@ -10,10 +10,10 @@ use base::Result;
 use evm::{Batch, BatchReply, PinnedView};
 
 /// The questions put to one engine within a batch: of the answers, a row with what the engine says put in.
-pub(super) type Asked = Box<dyn Fn(&BatchReply, RiskRow) -> Result<RiskRow>>;
+pub(super) type RowDecoder = Box<dyn Fn(&BatchReply, RiskRow) -> Result<RiskRow>>;
 
 /// Asks an engine for a pool; `None` where there is no contract to ask.
-pub(super) fn ask(batch: &mut Batch<'_>, engine: Engine, pool: Address) -> Option<Asked> {
+pub(super) fn ask(batch: &mut Batch<'_>, engine: Engine, pool: Address) -> Option<RowDecoder> {
     match engine {
         Engine::Local => None,
         Engine::Viddhana(at) => Some(viddhana::ask(batch, at, pool)),

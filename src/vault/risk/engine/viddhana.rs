@@ -1,6 +1,6 @@
 //! The `viddhana` engine: one configuration per pool, and switches for all.
 
-use super::Asked;
+use super::RowDecoder;
 use crate::risk::source::limit;
 use alloy::primitives::Address;
 use base::{Code, Error};
@@ -21,7 +21,7 @@ mod sol {
 }
 
 /// Asks such an engine for a pool.
-pub(super) fn ask(batch: &mut Batch<'_>, engine: Address, pool: Address) -> Asked {
+pub(super) fn ask(batch: &mut Batch<'_>, engine: Address, pool: Address) -> RowDecoder {
     let config = batch.add(engine, &Viddhana::poolConfigsCall { pool });
     let emergency = batch.add(engine, &Viddhana::emergencyModeCall {});
     let paused = batch.add(engine, &Viddhana::pausedCall {});

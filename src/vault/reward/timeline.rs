@@ -7,7 +7,7 @@
 //! carried to the pool's next one, whoever made either.
 
 use super::epochs::EpochRow;
-use super::grid::{Epoch, Terms, boundary_from, boundary_to, closed_epoch, terms_at};
+use super::grid::{EmissionTerms, Epoch, boundary_from, boundary_to, closed_epoch, terms_at};
 use base::{Code, Error, Remedy, Result, say};
 
 /// The next thing that a pool is paid for.
@@ -31,7 +31,7 @@ impl Step {
 
 /// One pool's way: its place, its weight, and what is made manually ahead of it.
 #[derive(Debug, Clone, Default)]
-pub struct Lane {
+pub struct Timeline {
     /// First block that is not paid; `None` where rewards have not begun.
     pub cursor: Option<u64>,
     /// First block that the pool has a weight for; `None` without one.
@@ -40,9 +40,9 @@ pub struct Lane {
     pub created: Vec<EpochRow>,
 }
 
-impl Lane {
+impl Timeline {
     /// The step that begins at or after block `at`, whether its blocks are there yet or not.
-    pub fn step(&self, schedule: &[Terms], at: u64) -> Option<Step> {
+    pub fn step(&self, schedule: &[EmissionTerms], at: u64) -> Option<Step> {
         let manual = self.created.iter().find(|row| row.epoch.start >= at);
         let grid = self.weighted_from.and_then(|from| {
             let start = boundary_from(schedule, at.max(from))?;
@@ -60,7 +60,7 @@ impl Lane {
     /// The steps whose last block is final, in order.
     pub fn closed<'a>(
         &'a self,
-        schedule: &'a [Terms],
+        schedule: &'a [EmissionTerms],
         last_final: u64,
     ) -> impl Iterator<Item = Step> + use<'a> {
         let mut at = self.cursor;
@@ -82,13 +82,13 @@ impl Lane {
 
     /// Where the pool takes part in the grid again, once what is made manually before `free` is paid. `None` without a
     /// weight, or without a schedule yet.
-    pub fn joins(&self, schedule: &[Terms], free: u64) -> Option<u64> {
+    pub fn joins(&self, schedule: &[EmissionTerms], free: u64) -> Option<u64> {
         self.weighted_from.and_then(|from| boundary_from(schedule, free.max(from)))
     }
 
     /// The blocks (half-open) between the last epoch by hand and the grid, which nobody is paid for: those of a pool
     /// that got its weight, or its schedule, after it was paid by hand.
-    pub fn unpaid(&self, schedule: &[Terms]) -> Option<Epoch> {
+    pub fn unpaid(&self, schedule: &[EmissionTerms]) -> Option<Epoch> {
         let start = self.free()?;
         let end = self.joins(schedule, start)?;
         (start < end).then_some(Epoch { start, end })
@@ -96,7 +96,13 @@ impl Lane {
 
     /// Whether an epoch may be made manually there; `emitted_to` is the first block that nothing is emitted for,
     /// `earliest` where the pool's rewards can begin. An error names the blocks that would do.
-    pub fn place(&self, schedule: &[Terms], epoch: Epoch, emitted_to: u64, earliest: u64) -> Result<()> {
+    pub fn place(
+        &self,
+        schedule: &[EmissionTerms],
+        epoch: Epoch,
+        emitted_to: u64,
+        earliest: u64,
+    ) -> Result<()> {
         let Epoch { start, end } = epoch;
         let refuse = |code, field, why: String, hint: Remedy| Err(Error::field(code, field, why).hint(hint));
         if start >= end {
@@ -151,7 +157,7 @@ impl Lane {
     }
 
     /// Where the rewards of a pool begin that gets its first epoch by hand at `start`: with a weight, as without it.
-    pub fn begins(&self, schedule: &[Terms], start: u64, earliest: u64) -> u64 {
+    pub fn begins(&self, schedule: &[EmissionTerms], start: u64, earliest: u64) -> u64 {
         self.joins(schedule, earliest).unwrap_or(start)
     }
 }
@@ -172,16 +178,17 @@ fn either(blocks: impl Iterator<Item = u64>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::Terms as T;
+    use super::EmissionTerms as T;
     use super::*;
 
-    fn lane(cursor: Option<u64>, weighted_from: Option<u64>, created: &[(u64, u64)]) -> Lane {
+    fn timeline(cursor: Option<u64>, weighted_from: Option<u64>, created: &[(u64, u64)]) -> Timeline {
         let created = created.iter().map(|(start, end)| EpochRow::created(*start, *end)).collect();
-        Lane { cursor, weighted_from, created }
+        Timeline { cursor, weighted_from, created }
     }
 
-    fn steps(lane: &Lane, schedule: &[Terms], last_final: u64) -> Vec<(char, u64, u64)> {
-        lane.closed(schedule, last_final)
+    fn steps(timeline: &Timeline, schedule: &[EmissionTerms], last_final: u64) -> Vec<(char, u64, u64)> {
+        timeline
+            .closed(schedule, last_final)
             .map(|step| {
                 let kind = if matches!(step, Step::Grid(_)) { 'g' } else { 'm' };
                 (kind, step.epoch().start, step.epoch().end)
@@ -192,37 +199,37 @@ mod tests {
     #[test]
     fn epochs_by_hand_stand_in_the_place_of_the_grids() {
         let grid = [T::every(100, 10)];
-        for (lane, last_final, want) in [
-            (lane(Some(100), Some(0), &[]), 119, vec![('g', 100, 110), ('g', 110, 120)]),
-            (lane(Some(100), Some(0), &[(110, 140)]), 150, {
+        for (timeline, last_final, want) in [
+            (timeline(Some(100), Some(0), &[]), 119, vec![('g', 100, 110), ('g', 110, 120)]),
+            (timeline(Some(100), Some(0), &[(110, 140)]), 150, {
                 vec![('g', 100, 110), ('m', 110, 140), ('g', 140, 150)]
             }),
             // Not before it is final, and nothing overtakes it.
-            (lane(Some(100), Some(0), &[(110, 140)]), 138, vec![('g', 100, 110)]),
+            (timeline(Some(100), Some(0), &[(110, 140)]), 138, vec![('g', 100, 110)]),
             // Without a weight: by hand alone.
-            (lane(Some(33), None, &[(33, 40), (40, 41)]), 200, vec![('m', 33, 40), ('m', 40, 41)]),
+            (timeline(Some(33), None, &[(33, 40), (40, 41)]), 200, vec![('m', 33, 40), ('m', 40, 41)]),
             // Given a weight, it joins at the next boundary.
-            (lane(Some(33), Some(110), &[(33, 117)]), 130, vec![('m', 33, 117), ('g', 120, 130)]),
-            (lane(Some(90), Some(110), &[]), 125, vec![('g', 110, 120)]),
-            (lane(None, Some(0), &[]), 500, vec![]),
+            (timeline(Some(33), Some(110), &[(33, 117)]), 130, vec![('m', 33, 117), ('g', 120, 130)]),
+            (timeline(Some(90), Some(110), &[]), 125, vec![('g', 110, 120)]),
+            (timeline(None, Some(0), &[]), 500, vec![]),
         ] {
-            assert_eq!(steps(&lane, &grid, last_final), want, "{lane:?}");
+            assert_eq!(steps(&timeline, &grid, last_final), want, "{timeline:?}");
         }
-        assert_eq!(steps(&lane(Some(5), None, &[(5, 6)]), &[], 5), [('m', 5, 6)], "no grid is needed");
+        assert_eq!(steps(&timeline(Some(5), None, &[(5, 6)]), &[], 5), [('m', 5, 6)], "no grid is needed");
     }
 
     #[test]
     fn where_an_epoch_may_be_made() {
         use Code::{Conflict, InvalidValue};
         let grid = [T::every(100, 10)];
-        let weighted = lane(Some(120), Some(0), &[]);
-        let joined = lane(Some(120), Some(0), &[(130, 150)]);
-        let fresh = lane(None, None, &[]);
-        let by_hand = lane(Some(33), None, &[(33, 40)]);
-        let joining = lane(Some(33), Some(110), &[]);
-        let late = lane(None, Some(80), &[]);
+        let weighted = timeline(Some(120), Some(0), &[]);
+        let joined = timeline(Some(120), Some(0), &[(130, 150)]);
+        let fresh = timeline(None, None, &[]);
+        let by_hand = timeline(Some(33), None, &[(33, 40)]);
+        let joining = timeline(Some(33), Some(110), &[]);
+        let late = timeline(None, Some(80), &[]);
         let schedule = &[T::every(10, 10)];
-        for (lane, start, end, emitted_to, want) in [
+        for (timeline, start, end, emitted_to, want) in [
             (&weighted, 120, 130, 120, None),
             (&weighted, 140, 170, 120, None),
             (&weighted, 120, 125, 120, Some(InvalidValue)),
@@ -255,15 +262,15 @@ mod tests {
             (&late, 80, 90, 90, Some(Conflict)),
             (&late, 100, 110, 80, None),
         ] {
-            let got = lane.place(schedule, Epoch { start, end }, emitted_to, 5);
-            assert_eq!(got.err().map(|e| e.code()), want, "{start}..{end} {lane:?}");
+            let got = timeline.place(schedule, Epoch { start, end }, emitted_to, 5);
+            assert_eq!(got.err().map(|e| e.code()), want, "{start}..{end} {timeline:?}");
         }
-        let refusal = |lane: &Lane, start: u64, end: u64| {
-            let e = lane.place(&grid, Epoch { start, end }, 20, 5).unwrap_err();
+        let refusal = |timeline: &Timeline, start: u64, end: u64| {
+            let e = timeline.place(&grid, Epoch { start, end }, 20, 5).unwrap_err();
             e.remedy().map(ToString::to_string).unwrap_or_default()
         };
         // Weight 1, nothing paid, an epoch by hand 140..150 made: the next one cannot end at 157.
-        let after = lane(Some(100), Some(0), &[(140, 150)]);
+        let after = timeline(Some(100), Some(0), &[(140, 150)]);
         assert_eq!(refusal(&after, 150, 157), "use block 160");
         assert_eq!(refusal(&after, 150, 167), "use block 160 or 170");
         assert_eq!(refusal(&after, 157, 170), "use block 150 or 160");
@@ -274,15 +281,15 @@ mod tests {
     #[test]
     fn what_a_late_weight_leaves_open_is_named() {
         let grid = [T::every(100, 10)];
-        let gap = |lane: &Lane| lane.unpaid(&grid).map(|gap| (gap.start, gap.end));
-        assert_eq!(gap(&lane(Some(33), Some(110), &[(33, 104)])), Some((104, 110)));
-        assert_eq!(gap(&lane(Some(117), Some(110), &[])), Some((117, 120)));
-        assert_eq!(gap(&lane(Some(120), Some(110), &[])), None);
-        assert_eq!(gap(&lane(Some(33), None, &[])), None);
-        assert_eq!(gap(&lane(None, Some(110), &[])), None);
+        let gap = |timeline: &Timeline| timeline.unpaid(&grid).map(|gap| (gap.start, gap.end));
+        assert_eq!(gap(&timeline(Some(33), Some(110), &[(33, 104)])), Some((104, 110)));
+        assert_eq!(gap(&timeline(Some(117), Some(110), &[])), Some((117, 120)));
+        assert_eq!(gap(&timeline(Some(120), Some(110), &[])), None);
+        assert_eq!(gap(&timeline(Some(33), None, &[])), None);
+        assert_eq!(gap(&timeline(None, Some(110), &[])), None);
         // A first epoch by hand does not put off the grid.
-        let fresh = lane(None, Some(110), &[]);
+        let fresh = timeline(None, Some(110), &[]);
         assert_eq!(fresh.begins(&grid, 150, 5), 110);
-        assert_eq!(lane(None, None, &[]).begins(&grid, 150, 5), 150);
+        assert_eq!(timeline(None, None, &[]).begins(&grid, 150, 5), 150);
     }
 }
