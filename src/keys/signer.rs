@@ -77,9 +77,9 @@ mod tests {
         let flipped = SECRET.replace("SBU2", "SBU3");
         for (bad, why) in [
             ("", "nothing"),
-            (flipped.as_str(), "no secret key"),
-            (&SECRET[..55], "no secret key"),
-            ("hunter2", "no secret key"),
+            (flipped.as_str(), "not a secret key"),
+            (&SECRET[..55], "not a secret key"),
+            ("hunter2", "not a secret key"),
             (ADDRESS, "an address"),
         ] {
             let e = parse_secret("stdin", bad).unwrap_err();

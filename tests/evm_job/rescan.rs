@@ -376,7 +376,8 @@ fn paid_epochs_that_turn_out_wrong_are_told_and_stay() {
     says(
         &envelope["error"]["message"],
         &[
-            &format!("{} paid epochs of pool \"growth\" turn out wrong", carols.len()),
+            "of pool \"growth\" wrong",
+            &format!("{} paid epoch", carols.len()),
             &format!("epoch {}", carols[0].0),
         ],
     );

@@ -235,10 +235,10 @@ fn each_bad_input_changes_nothing() {
     for (input, needle) in [
         ("", "nothing"),
         ("\n", "nothing"),
-        ("hunter2", "no secret key"),
+        ("hunter2", "not a secret key"),
         (&stranger, "an address"),
-        (&secret[..55], "no secret key"),
-        (&format!("{secret}\n{secret}\n"), "no secret key"),
+        (&secret[..55], "not a secret key"),
+        (&format!("{secret}\n{secret}\n"), "not a secret key"),
     ] {
         check(home.farm(IMPORT).input(input), 2, "invalid_value", needle);
     }
