@@ -37,7 +37,7 @@ pub async fn complete(
     evidence: Evidence<'_>,
 ) -> Result<Completed> {
     let found = store::find(work.state.conn(), id)?;
-    if is_done(&found, tx, &evidence)? {
+    if is_done(&found, tx, evidence)? {
         return Ok(Completed { withdrawal: found, changed: false, open: None, view: None });
     }
     let tx = tx.or(found.tx);
@@ -55,7 +55,7 @@ pub async fn complete(
 }
 
 /// Whether it is completed like this already.
-fn is_done(found: &Withdrawal, tx: Option<B256>, evidence: &Evidence<'_>) -> Result<bool> {
+fn is_done(found: &Withdrawal, tx: Option<B256>, evidence: Evidence<'_>) -> Result<bool> {
     let otherwise = match found.status {
         Status::Pending | Status::Processing => return Ok(false),
         Status::Failed => format!("failed: {}", found.error.as_deref().unwrap_or("no reason is known")),

@@ -86,7 +86,7 @@ impl WorkView {
             }
             WorkOutcome::Already => self.status = "already_worked",
             WorkOutcome::Elsewhere { zeros } => {
-                (self.status, self.zeros) = ("worked_elsewhere", Some(*zeros))
+                (self.status, self.zeros) = ("worked_elsewhere", Some(*zeros));
             }
             WorkOutcome::Failed { reason, error } => {
                 self.status = "failed";
