@@ -1,44 +1,36 @@
 //! The state file: one SQLite database, one way to write, one writer at a time.
 
 pub mod alert;
-mod backup;
 pub mod bulk;
 pub mod columns;
 mod events;
 mod file;
-mod identity;
 mod ledger;
-mod lock;
 mod meta;
 mod names;
-mod open;
 mod permit;
 mod pins;
 mod prune;
 mod pruned;
 pub mod rows;
 pub mod runs;
-mod schema;
 mod settings;
-mod steps;
 mod tx;
 
-pub use backup::{BackupReport, Sound, backup, inspect, restore, send_backup};
 pub use events::{ChainReport, Event, EventFilter, events_after, last_event, list_events, verify_chain};
-pub use file::{Watch, connect_again};
-pub use identity::APPLICATION_ID;
+pub use file::{
+    APPLICATION_ID, BackupReport, Difference, Holder, Lock, Look, SCHEMA, SCHEMA_VERSION, Sound, State,
+    Watch, backup, connect_again, create, difference, inspect, pending_steps, restore, schema_of,
+    send_backup,
+};
 pub use ledger::{Account, Line, OwnerKind, balance, derived_balance, member_balances};
-pub use lock::{Holder, Lock};
 pub use meta::meta_get;
 pub use names::{Named, names_like};
-pub use open::{Look, State, create, schema_of};
 pub use permit::{Consent, Permit, ValuePermit};
 pub use pins::{check_network, pin_network};
 pub use prune::{LEAST_AGE, PruneReport, can_go_on, check_age, prune, prune_preview};
 pub use pruned::brought_forward;
-pub use schema::{Difference, difference};
 pub use settings::{setting_set, setting_unset, settings};
-pub use steps::{SCHEMA, SCHEMA_VERSION, pending_steps};
 pub use tx::Tx;
 
 use base::{Clock, Progress, Stop};

@@ -144,7 +144,7 @@ const CARRIERS: &[(&str, &str)] = &[
     ("watch/health/facts.rs", "newest"),
     ("watch/check/mod.rs", "sql"),
     ("state/events.rs", "sql"),
-    ("state/steps.rs", "sql"),
+    ("state/file/steps.rs", "sql"),
     // The definitions of the state's own tables, and what tables.rs has of each.
     ("state/prune/archive.rs", "sql"),
     ("state/prune/archive.rs", "table"),
@@ -164,13 +164,13 @@ const CARRIERS: &[(&str, &str)] = &[
 
 /// Structure, not queries: the schema, the migrations and what goes with them.
 const STRUCTURE: &[(&str, &str)] = &[
-    ("state/open.rs", "PRAGMA application_id = "),
-    ("state/open.rs", "BEGIN"),
-    ("state/open.rs", "COMMIT"),
+    ("state/file/open.rs", "PRAGMA application_id = "),
+    ("state/file/open.rs", "BEGIN"),
+    ("state/file/open.rs", "COMMIT"),
     ("state/prune/archive.rs", "BEGIN"),
     ("state/prune/archive.rs", "CREATE INDEX "),
-    ("state/steps.rs", "BEGIN IMMEDIATE; "),
-    ("state/steps.rs", "ROLLBACK"),
+    ("state/file/steps.rs", "BEGIN IMMEDIATE; "),
+    ("state/file/steps.rs", "ROLLBACK"),
 ];
 
 const METHODS: &[&str] = &[

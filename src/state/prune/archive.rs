@@ -2,9 +2,9 @@
 
 use super::select::{Cut, Selection};
 use super::tables::{Copying, Counts, EVENTS, Sink, TABLES};
-use crate::backup::{digest, io_error, sibling, stamped};
 use crate::columns::only;
-use crate::identity::ARCHIVE_ID;
+use crate::file::ARCHIVE_ID;
+use crate::file::{digest, io_error, sibling, stamped};
 use crate::{Run, State, events, rows};
 use base::clock::Clock;
 use base::{Code, Error, Result, Stop, files, say};

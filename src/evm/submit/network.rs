@@ -1,10 +1,10 @@
 //! An EVM chain as the outbox asks it: a transaction has no end to its validity; its nonce says what became of it.
 
-use super::chain::Chain;
-use super::config::At;
-use super::fault::Fault as ReadFault;
 use super::transaction::{Draft, Effect, Evm, Intent, Signers};
-use super::view::{Mined, PinnedView};
+use crate::chain::Chain;
+use crate::config::At;
+use crate::fault::Fault as ReadFault;
+use crate::view::{Mined, PinnedView};
 use alloy::primitives::{B256, U256};
 use base::{Code, Error, Result};
 use outbox::{Block, Landed, Network, Past, Prepared, Reason, Sent, Settled, Signed, Stored};

@@ -1,10 +1,10 @@
 //! What sending asks of an endpoint: an account's nonce and who used it, prices, a trial, and the sending itself.
 
-use super::batch::{CallFault, outcome};
-use super::fault::{Fault, Sort, sort};
 use super::transaction::{Action, Evm};
-use super::view::PinnedView;
-use super::wire::{self, BY_NUMBER};
+use crate::batch::{CallFault, outcome};
+use crate::fault::{Fault, Sort, sort};
+use crate::view::PinnedView;
+use crate::wire::{self, BY_NUMBER};
 use alloy::primitives::{Address, B256, U256};
 use base::Result;
 use net::asker::Patience;

@@ -1,6 +1,6 @@
 //! The chain's types for the outbox: what an action becomes on it, its signature and its hash, and an envelope read back.
 
-use super::wire::Receipt;
+use crate::wire::Receipt;
 use alloy::consensus::transaction::SignerRecoverable;
 use alloy::consensus::{SignableTransaction, Transaction as _, TxEip1559, TxEnvelope};
 use alloy::eips::eip2718::{Decodable2718, Encodable2718};

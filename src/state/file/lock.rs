@@ -1,6 +1,6 @@
 //! One writer at a time: a kernel file lock beside the state file or the key store, which dies with its holder.
 
-use super::file::{Stamp, beside};
+use super::connect::{Stamp, beside};
 use base::files::folder_of;
 use base::{Code, Error, Result, Stop, clock, say};
 use serde::{Deserialize, Serialize};

@@ -1,8 +1,9 @@
 //! Copies of the state that are checked before they are believed.
 
-use super::columns::only;
-use super::file::{self, Journal};
-use super::{Lock, Run, identity, schema, steps};
+use super::connect::{self, Journal};
+use super::{Lock, identity, schema, steps};
+use crate::Run;
+use crate::columns::only;
 use alloy::hex;
 use base::clock::Clock;
 use base::files::{Access, Draft};
@@ -84,7 +85,7 @@ fn report(file: &Path, target: &Path, sound: Sound) -> Result<BackupReport> {
 
 /// Copies into an empty file: one plain file, without a write-ahead log beside it.
 fn copy(conn: &Connection, draft: &Path) -> Result<()> {
-    let mut file = file::open(draft, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let mut file = connect::open(draft, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     {
         let backup = rusqlite::backup::Backup::new(conn, &mut file)?;
         // All at once: between two steps a writer's commit would make the copy begin anew, again and again.
@@ -119,7 +120,7 @@ fn is_there(source: &Path) -> Result<()> {
 
 /// Opens a copy to read it. What may be beside it stays there.
 fn open_copy(path: &Path) -> Result<(Connection, u32)> {
-    let conn = file::open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let conn = connect::open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     let version = identity::identify(&conn, path)?;
     Ok((conn, version))
 }
@@ -160,9 +161,9 @@ pub fn restore(
     // Through a link, what it leads to is replaced.
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let (draft, report) = checked(&open_copy(source)?.0, path, path, sound)?;
-    let state = file::open(draft.path(), OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let state = connect::open(draft.path(), OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     Journal::Wal.set(&state)?;
-    file::checkpoint(&state)?;
+    connect::checkpoint(&state)?;
     state.close().map_err(|(_, e)| Error::from(e))?;
     Journal::Wal.is_that_of(draft.path())?;
     let kept = target.exists().then(|| stamped(path, "before-restore", run.clock));
@@ -177,11 +178,11 @@ pub fn restore(
 /// Keeps the present state under another name, and leaves nothing beside it that could be taken for a part of the next. A
 /// damaged file is copied as it is, with what is beside it.
 fn set_aside(path: &Path, kept: &Path) -> Result<()> {
-    let kept_whole = file::open(path, OpenFlags::SQLITE_OPEN_READ_WRITE).and_then(|conn| {
+    let kept_whole = connect::open(path, OpenFlags::SQLITE_OPEN_READ_WRITE).and_then(|conn| {
         let draft = Draft::beside(kept, Access::Shared).map_err(|e| io_error(kept, &e))?;
         copy(&conn, draft.path())?;
         // Up to the swap, the file itself is the whole state.
-        Ok((draft, file::checkpoint(&conn)))
+        Ok((draft, connect::checkpoint(&conn)))
     });
     if let Ok((draft, settled)) = kept_whole {
         settled?;
@@ -190,7 +191,7 @@ fn set_aside(path: &Path, kept: &Path) -> Result<()> {
         }
     } else {
         for suffix in ["", "-journal", "-wal"] {
-            let (from, to) = (file::beside(path, suffix), file::beside(kept, suffix));
+            let (from, to) = (connect::beside(path, suffix), connect::beside(kept, suffix));
             if from.exists() {
                 fs::copy(&from, &to)
                     .and_then(|_| File::open(&to)?.sync_all())
@@ -198,8 +199,8 @@ fn set_aside(path: &Path, kept: &Path) -> Result<()> {
             }
         }
     }
-    for suffix in file::SIDES {
-        let side = file::beside(path, suffix);
+    for suffix in connect::SIDES {
+        let side = connect::beside(path, suffix);
         match fs::remove_file(&side) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(io_error(&side, &e)),
             _ => {}
@@ -208,19 +209,19 @@ fn set_aside(path: &Path, kept: &Path) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn stamped(path: &Path, why: &str, clock: Clock) -> PathBuf {
+pub(crate) fn stamped(path: &Path, why: &str, clock: Clock) -> PathBuf {
     let stamp: String = clock.rfc3339().chars().filter(char::is_ascii_alphanumeric).collect();
     sibling(path, &format!("{why}-{stamp}"))
 }
 
-pub(super) fn sibling(path: &Path, suffix: &str) -> PathBuf {
+pub(crate) fn sibling(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".");
     name.push(suffix);
     name.into()
 }
 
-pub(super) fn digest(path: &Path) -> io::Result<(u64, String)> {
+pub(crate) fn digest(path: &Path) -> io::Result<(u64, String)> {
     let mut hasher = Sha256::new();
     let mut file = BufReader::with_capacity(1 << 16, File::open(path)?);
     let mut total = 0;
@@ -239,7 +240,7 @@ pub(super) fn digest(path: &Path) -> io::Result<(u64, String)> {
     }
 }
 
-pub(super) fn io_error(path: &Path, e: &io::Error) -> Error {
+pub(crate) fn io_error(path: &Path, e: &io::Error) -> Error {
     Error::new(Code::Io, format!("{}: {e}", path.display()))
         .hint("check free space and permissions of the folder")
 }

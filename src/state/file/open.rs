@@ -1,11 +1,11 @@
 //! Opening and creating the state file, and refusing what is not one.
 
-use super::columns::only;
-use super::file::{self, Journal, Watch};
+use super::connect::{self, Journal, Watch};
 use super::identity::{APPLICATION_ID, identify};
 use super::lock::LastRun;
-use super::{Lock, Run, Tx, backup, runs, schema, steps};
-use crate::Permit;
+use super::{Lock, backup, schema, steps};
+use crate::columns::only;
+use crate::{Permit, Run, Tx, runs};
 use base::files::{self, Access, Draft};
 use base::{Code, Error, Exit, Remedy, Result, killpoint, say};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
@@ -42,7 +42,7 @@ impl State {
 
     /// As [`State::read`], for the check that is to say what is wrong with it: whatever else its schema has.
     pub fn unjudged(path: &Path, run: Run) -> Result<Self> {
-        let (conn, watch) = file::connect_to_read(path)?;
+        let (conn, watch) = connect::connect_to_read(path)?;
         is_of_today(&conn, path)?;
         Ok(Self { conn, path: path.to_owned(), run, watch })
     }
@@ -53,11 +53,11 @@ impl State {
     /// # Errors
     /// As [`State::read`], and `state_error` where another process keeps the whole file to itself.
     pub fn glance(path: &Path, run: Run) -> Result<Self> {
-        let conn = if file::is_at_rest(path) {
+        let conn = if connect::is_at_rest(path) {
             // No run has it open. Should one begin to write this very moment, the worst is that nothing is known.
-            file::unchanging(path)?
+            connect::unchanging(path)?
         } else {
-            file::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?
+            connect::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?
         };
         conn.busy_timeout(Duration::ZERO)?;
         is_of_today(&conn, path)?;
@@ -68,7 +68,7 @@ impl State {
     /// Opens for writing, migrating an older schema after an automatic backup. The whole file is looked at where the last
     /// run was killed, or where it is not the file that the last run left.
     pub fn write_access(path: &Path, run: Run, lock: &Lock) -> Result<Self> {
-        let conn = file::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let conn = connect::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         // Tidying is no reason not to go on.
         let _ = files::sweep(path);
         let found = identify(&conn, path)?;
@@ -108,7 +108,7 @@ impl State {
             // In one step, so that no writer's commit makes it begin anew.
             copy.run_to_completion(i32::MAX, Duration::ZERO, None)?;
         }
-        file::configure(&conn)?;
+        connect::configure(&conn)?;
         conn.pragma_update(None, "query_only", true)?;
         // What was copied is one moment of the file, unless somebody changed it under the copy.
         source.watch().map_or(Ok(()), Watch::is_unchanged)?;
@@ -243,11 +243,11 @@ pub fn create(path: &Path) -> Result<()> {
 
 /// The schema version of the state file at `path`, which may be older than this program's.
 pub fn schema_of(path: &Path) -> Result<u32> {
-    identify(&file::connect_to_read(path)?.0, path)
+    identify(&connect::connect_to_read(path)?.0, path)
 }
 
 fn build(draft: &Path) -> Result<()> {
-    let conn = file::open(draft, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let conn = connect::open(draft, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     Journal::Wal.set(&conn)?;
     conn.execute_batch(&format!(
         "PRAGMA application_id = {APPLICATION_ID}; BEGIN IMMEDIATE; {}
@@ -256,7 +256,7 @@ fn build(draft: &Path) -> Result<()> {
         steps::SCHEMA,
         steps::SCHEMA_VERSION
     ))?;
-    file::checkpoint(&conn)?;
+    connect::checkpoint(&conn)?;
     conn.close().map_err(|(_, e)| Error::from(e))?;
     Journal::Wal.is_that_of(draft)
 }

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 use std::ops::RangeInclusive;
 
 /// The schema of today.
-pub const SCHEMA: &str = include_str!("../../schema.sql");
+pub const SCHEMA: &str = include_str!("../../../schema.sql");
 
 /// Schemas of builds before the first release. Their files are not migrated.
 pub(super) const UNRELEASED: RangeInclusive<u32> = 1..=5;

@@ -1,7 +1,7 @@
 //! Whose a database is, and of which schema.
 
-use super::columns::only;
-use super::{file, steps};
+use super::{connect, steps};
+use crate::columns::only;
 use base::{Code, Error, Result, say};
 use rusqlite::{Connection, ErrorCode};
 use std::path::Path;
@@ -10,7 +10,7 @@ use std::path::Path;
 pub const APPLICATION_ID: i32 = 0x506f_6f6c;
 
 /// `PRAGMA application_id` of an archive of rows that `state prune` took out of one: `PooA`.
-pub(super) const ARCHIVE_ID: i32 = 0x506f_6f41;
+pub(crate) const ARCHIVE_ID: i32 = 0x506f_6f41;
 
 /// The schema version of a poolctl state; anything else is refused.
 pub(super) fn identify(conn: &Connection, path: &Path) -> Result<u32> {
@@ -18,7 +18,7 @@ pub(super) fn identify(conn: &Connection, path: &Path) -> Result<u32> {
     let pragma = |name: &str| -> Result<i32> {
         let found = conn.pragma_query_value(None, name, only);
         if found.as_ref().is_err_and(|e| e.sqlite_error_code() == Some(ErrorCode::ReadOnly)) {
-            return Err(file::unfinished(path));
+            return Err(connect::unfinished(path));
         }
         found.map_err(|e| match Error::from(e) {
             e if e.code() == Code::StateForeign || e.code() == Code::StateCorrupt => {

@@ -1,6 +1,6 @@
 //! The state's file as such: what is opened at all, and how; its journal mode; what a killed run left beside it.
 
-use super::columns::only;
+use crate::columns::only;
 use base::{Code, Error, Result, say};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::ffi::OsString;
