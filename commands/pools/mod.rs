@@ -13,9 +13,10 @@ use crate::shell::prelude::*;
 use app::pools::alerts::AlertsOutput;
 use app::pools::views::age;
 use base::clock;
+use evm::ViewStamp;
 use rusqlite::Connection;
 use std::fmt::Display;
-use vault::pool::{Pool, ViewStamp};
+use vault::pool::Pool;
 
 /// What a command for all pools says where there are none.
 const NO_POOLS: &str = "no pools; add one with: poolctl pool add NAME ADDRESS";

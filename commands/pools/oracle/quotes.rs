@@ -10,9 +10,9 @@ use crate::shell::views::or_dash;
 use app::failures::Failure;
 use app::pools::oracle::{QuoteView, QuotesOutput};
 use base::clock;
+use evm::ViewStamp;
 use vault::feed::quote::Refusal;
 use vault::oracle::{self, Deviation, Fetched};
-use vault::pool::ViewStamp;
 use watch::metrics::Gauge;
 
 /// A table of quotes.

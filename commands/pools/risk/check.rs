@@ -5,7 +5,7 @@ use crate::pools::{NO_POOLS, Pools, seen};
 use crate::shell::at::AtFlag;
 use crate::shell::prelude::*;
 use app::pools::risk::{CheckOutput, PoolCheckView, RuleView};
-use vault::pool::ViewStamp;
+use evm::ViewStamp;
 use vault::risk::rules::{Rule, RuleResult};
 use vault::risk::{self, PoolCheck};
 use watch::metrics::Gauge;

@@ -4,11 +4,11 @@ use crate::farming::time;
 use crate::pools::views::ppm;
 use base::amount::{Base, E18, Quantity, to_units};
 use base::forms;
+use evm::ViewStamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 use vault::feed::Feed;
 use vault::oracle::{self, Fetched, Price};
-use vault::pool::ViewStamp;
 use watch::metrics::Gauge;
 
 /// A price in whole units.

@@ -3,10 +3,11 @@
 use crate::pools::views::{age, ppm};
 use base::amount::{Base, Quantity};
 use base::{Result, clock, forms};
+use evm::ViewStamp;
 use rusqlite::Connection;
 use schemars::JsonSchema;
 use serde::Serialize;
-use vault::pool::{Pool, ViewStamp};
+use vault::pool::Pool;
 use vault::risk::rules::{Rule, RuleResult};
 use vault::risk::{self, Breaker, RiskRow};
 

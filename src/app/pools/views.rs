@@ -2,10 +2,11 @@
 
 use base::amount::{Base, Quantity};
 use base::{Result, clock, forms};
+use evm::ViewStamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 use vault::pool::abi::MaxDeposit;
-use vault::pool::{self, Asset, Pool, Snapshot, ViewStamp};
+use vault::pool::{self, Asset, Pool, Snapshot};
 
 /// A token.
 #[derive(Debug, Serialize, JsonSchema)]

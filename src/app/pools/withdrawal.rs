@@ -2,9 +2,10 @@
 
 use base::amount::Quantity;
 use base::{Error, Result, clock, forms};
+use evm::ViewStamp;
 use schemars::JsonSchema;
 use serde::Serialize;
-use vault::pool::{Member, Pool, ViewStamp};
+use vault::pool::{Member, Pool};
 use vault::risk::verdict::Verdict;
 use vault::withdrawal::{Status, Withdrawal};
 

@@ -4,13 +4,13 @@ mod rules;
 
 use crate::pool::abi::sol::IERC20;
 use crate::pool::abi::{self, Abi, MaxDeposit};
-use crate::pool::{self, Member, Pool, ViewStamp, contract, find_member, newest_known};
+use crate::pool::{self, Member, Pool, contract, find_member, newest_known};
 use crate::risk::verdict::{Verdict, known, parse_amount, usable};
 use crate::risk::{self, Barrier, Gate};
 use base::Result;
 use base::amount::{Base, Delta};
 use config::Config;
-use evm::{At, CallError, Chain};
+use evm::{At, CallError, Chain, ViewStamp};
 use rules::{Depositor, Facts, Figures, check};
 use rusqlite::Connection;
 

@@ -2,10 +2,10 @@
 
 use super::quote::Limits;
 use super::source::Source;
-use crate::pool::{Pool, ViewStamp};
+use crate::pool::Pool;
 use base::amount::{Base, to_people};
 use base::{Code, Error, Result, say};
-use evm::{At, Chain, PinnedView};
+use evm::{At, Chain, PinnedView, ViewStamp};
 use rusqlite::{Connection, Row, params};
 use serde_json::json;
 use state::columns::maybe_at;

@@ -1,10 +1,9 @@
 //! The price cache: the last accepted quote of each feed, and whether it still serves.
 
 use crate::feed::{Feed, of_asset};
-use crate::pool::ViewStamp;
 use base::amount::Base;
 use base::{Result, clock};
-use evm::BlockRef;
+use evm::{BlockRef, ViewStamp};
 use rusqlite::{Connection, Row, params};
 use state::columns::{at, maybe_at};
 use state::{Tx, rows};

@@ -3,10 +3,9 @@
 
 use super::fetch::{Deviation, Fetched, fetch};
 use crate::feed::{Feed, of_asset};
-use crate::pool::ViewStamp;
 use base::amount::{Base, mul_div, to_people};
 use base::{Code, Error, Result, counted, say};
-use evm::{At, Chain};
+use evm::{At, Chain, ViewStamp};
 use state::WriteContext;
 
 /// The smallest number that is more than half.

@@ -1,6 +1,5 @@
 //! Adding a pool: the contract is looked at before anything is believed or written.
 
-use super::ViewStamp;
 use super::abi::sol::{IERC20, IERC4626};
 use super::abi::{self, Abi};
 use super::contract::{self, Answered};
@@ -9,7 +8,7 @@ use super::store::{self, Pool};
 use super::token::{Asset, put_asset, sane_decimals, symbol_of, token};
 use alloy::primitives::Address;
 use base::{Code, Error, Result, say};
-use evm::{At, CallError, Chain, PinnedView};
+use evm::{At, CallError, Chain, PinnedView, ViewStamp};
 use rusqlite::params;
 use serde_json::json;
 use state::columns::db_block;

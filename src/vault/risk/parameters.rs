@@ -1,9 +1,10 @@
 //! Risk parameters of a pool as the state has them: set here or given by an engine, with when they were confirmed.
 
 use super::source::Engine;
-use crate::pool::{Pool, ViewStamp};
+use crate::pool::Pool;
 use base::amount::Base;
 use base::{Code, Error, Result, clock, say};
+use evm::ViewStamp;
 use rusqlite::{Connection, params};
 use serde_json::json;
 use state::columns::maybe_at;

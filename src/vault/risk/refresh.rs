@@ -3,9 +3,9 @@
 use super::engine::{RowDecoder, ask};
 use super::parameters::{RiskRow, row, store, summary};
 use super::source::Engine;
-use crate::pool::{self, Pool, ViewStamp};
+use crate::pool::{self, Pool};
 use base::{Code, Error, Result, say};
-use evm::{At, Chain};
+use evm::{At, Chain, ViewStamp};
 use state::WriteContext;
 use std::collections::HashMap;
 

@@ -4,11 +4,11 @@
 use crate::pool::abi::sol::IERC20;
 use crate::pool::abi::{self, MaxDeposit, Reading};
 use crate::pool::holders::holdings_before;
-use crate::pool::{self, Pool, Snapshot, ViewStamp};
+use crate::pool::{self, Pool, Snapshot};
 use alloy::primitives::Address;
 use base::amount::{Base, Quantity};
 use base::{Code, Error, Progress, Result, Stop, clock, forms, say};
-use evm::{At, BlockRef, Chain, Handle, PinnedView};
+use evm::{At, BlockRef, Chain, Handle, PinnedView, ViewStamp};
 use schemars::JsonSchema;
 use serde::Serialize;
 use state::columns::at;

@@ -3,12 +3,12 @@
 use super::store::Withdrawal;
 use super::subject;
 use crate::pool::abi::sol::IERC20::Transfer;
-use crate::pool::{Pool, ViewStamp, newest_known};
+use crate::pool::{Pool, newest_known};
 use alloy::primitives::B256;
 use alloy::sol_types::SolEvent;
 use base::amount::Base;
 use base::{Code, Error, Result, say};
-use evm::{At, Chain, Mined, PinnedView, Receipt};
+use evm::{At, Chain, Mined, PinnedView, Receipt, ViewStamp};
 use rusqlite::Connection;
 use serde_json::Value;
 use state::{ValuePermit, rows};

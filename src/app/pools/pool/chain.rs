@@ -3,12 +3,13 @@
 use alloy::primitives::Address;
 use base::amount::{Base, Quantity, parse_base, to_units};
 use base::{Code, Error, Result, counted, forms, say};
+use evm::ViewStamp;
 use rusqlite::{Connection, OptionalExtension};
 use schemars::JsonSchema;
 use serde::Serialize;
 use state::WriteContext;
 use std::collections::BTreeMap;
-use vault::pool::{Asset, ViewStamp};
+use vault::pool::Asset;
 use vault::reward::{self, Difference, EpochRow, Subject, Verification};
 use vault::sync::{Reconciled, Rescanned, RolledBack};
 

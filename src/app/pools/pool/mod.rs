@@ -6,9 +6,9 @@ use crate::pools::alerts::AlertView;
 use crate::pools::views::PoolView;
 use base::amount::Quantity;
 use base::forms;
+use evm::ViewStamp;
 use schemars::JsonSchema;
 use serde::Serialize;
-use vault::pool::ViewStamp;
 use vault::pool::known::Contract;
 use vault::risk::verdict::Verdict;
 

@@ -2,10 +2,11 @@
 
 use base::amount::Quantity;
 use base::{Result, clock, forms};
+use evm::ViewStamp;
 use rusqlite::Connection;
 use schemars::JsonSchema;
 use serde::Serialize;
-use vault::pool::{Pool, ViewStamp};
+use vault::pool::Pool;
 use vault::reward::{self, Difference, EpochRow, Verification};
 
 /// An epoch as the state has it.

@@ -8,10 +8,10 @@ use crate::failures::{Failure, partly};
 use crate::pools::views::stamp;
 use base::amount::{Base, Quantity, to_units};
 use base::{Error, forms};
+use evm::ViewStamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 use vault::oracle::Price;
-use vault::pool::ViewStamp;
 use vault::reward::apr::{DECIMALS, Yields};
 use vault::reward::{CycleReport, Outlook, Pending};
 

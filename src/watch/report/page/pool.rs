@@ -5,8 +5,8 @@ use crate::report::chart::{self, Bar, Floor, Mark};
 use crate::report::{Epoch, Holder, PoolPart};
 use base::amount::{Base, E18, Quantity};
 use base::counted;
+use evm::ViewStamp;
 use maud::{Markup, html};
-use vault::pool::ViewStamp;
 
 pub(super) fn section(part: &PoolPart, now: i64) -> Markup {
     let pool = &part.pool;
