@@ -99,7 +99,7 @@ codes! {
     NoKey KeyStore "no_key" "The key store has no key for an address.";
     StateMissing Usage "state_missing" "There is no state file yet.";
     StateTooNew Failed "state_too_new" "The state file was written by a newer poolctl.";
-    StateForeign Failed "state_foreign" "Not a poolctl state file.";
+    StateForeign Failed "state_foreign" "Not a state file of poolctl.";
     StateCorrupt Failed "state_corrupt" "The state file is damaged.";
     StateOutdated Failed "state_outdated" "The state must be migrated first; that of a development build cannot be.";
     State Failed "state_error" "SQLite or the disk said no.";

@@ -119,7 +119,7 @@ fn rows() -> Vec<(&'static str, &'static str, Lie, &'static str, Alone)> {
                 answer
             },
             PLANT,
-            bad("no time of a ledger"),
+            bad("is not a valid ledger time"),
         ),
         ("getLedgerEntries", "no list", set!("entries", Value::Null), PLANT, bad("invalid type: null")),
         ("getLedgerEntries", "an object", set!("entries", json!({})), WORK, bad("invalid type")),

@@ -54,9 +54,9 @@ fn each_bad_input_changes_nothing() {
         ("pooler add a --capacity=-1", 2, "usage", "--capacity"),
         ("pooler add a --capacity 4294967296", 2, "usage", "--capacity"),
         ("pooler add a/b", 2, "invalid_value", "a/b"),
-        ("pooler add .a", 2, "invalid_value", "no name"),
-        ("pooler add 6ba7b810-9dad-11d1-80b4-00c04fd430c8", 2, "invalid_value", "no name"),
-        (&format!("pooler add {long}"), 2, "invalid_value", "no name"),
+        ("pooler add .a", 2, "invalid_value", "invalid name"),
+        ("pooler add 6ba7b810-9dad-11d1-80b4-00c04fd430c8", 2, "invalid_value", "invalid name"),
+        (&format!("pooler add {long}"), 2, "invalid_value", "invalid name"),
         ("pooler add", 2, "usage", "<NAME>"),
     ] {
         let envelope = home.run(line).fails(exit, code);

@@ -209,7 +209,7 @@ fn a_pipe_is_refused_at_once() {
         ["events", "state check", "sync", "config set oracle.cache_ttl_sec 60", "state migrate", "init"]
     {
         let envelope = home.run(&format!("{line} --state pipe")).fails(2, "invalid_value");
-        assert!(envelope["error"]["message"].as_str().unwrap().contains("no regular file"), "{envelope}");
+        assert!(envelope["error"]["message"].as_str().unwrap().contains("not a regular file"), "{envelope}");
         assert!(envelope["error"]["hint"].as_str().unwrap().contains("--state"), "{envelope}");
         home.run(&format!("{line} --config pipe")).fails(2, "invalid_config");
     }

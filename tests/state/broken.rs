@@ -24,7 +24,7 @@ const BREAKS: &[(&str, &str, &[&str])] = &[
         &["circuit_breaker_status", "99", "pools"],
     ),
     ("columns", "UPDATE members SET address = '0x12' WHERE id = 1", &["members (1, 0x12,", "address: \"0x12\" is not"]),
-    ("columns", "UPDATE pools SET cursor_hash = '0x12' WHERE id = 1", &["cursor_hash", "a hash belongs"]),
+    ("columns", "UPDATE pools SET cursor_hash = '0x12' WHERE id = 1", &["cursor_hash", "is not a hash"]),
     (
         "columns",
         "UPDATE oracle_feeds SET asset = 'ETH', kind = 'adapter' WHERE id = (SELECT min(id) FROM oracle_feeds)",
@@ -152,7 +152,7 @@ const BREAKS: &[(&str, &str, &[&str])] = &[
         "shares_equal_transfers",
         "UPDATE user_pool_shares SET shares = '1' WHERE (pool_id, member_id) =
              (SELECT pool_id, min(member_id) FROM user_pool_shares WHERE pool_id = 1)",
-        &["pool 1", "1 shares, transfers say"],
+        &["pool 1", "1 share, transfers say"],
     ),
     ("shares_equal_transfers", "DELETE FROM user_pool_shares WHERE pool_id = 2", &["pool 2", "no row, transfers say"]),
     (

@@ -313,13 +313,6 @@ fn check_filling(file: &str, value: &str, tokens: &[Token]) {
 
 /// Most statements go through `rows::…(conn, STATEMENT, …)`: each must be one that this module collects.
 fn check_passed_on(file: &str, tokens: &[Token], constants: &BTreeMap<String, String>) {
-    let text_at = |at: &[Token]| match at {
-        [Token::Text(text), ..] => is_known(file, text, constants),
-        [Token::Word(f), Token::Mark('!'), Token::Mark('('), Token::Text(text), ..] => {
-            f == "format" && is_known(file, text, constants)
-        }
-        _ => false,
-    };
     for (i, window) in tokens.windows(4).enumerate() {
         let [Token::Word(room), Token::Mark(':'), Token::Mark(':'), Token::Word(name)] = window else {
             continue;
@@ -346,11 +339,12 @@ fn check_passed_on(file: &str, tokens: &[Token], constants: &BTreeMap<String, St
         }
         let bound = |name: &str| {
             tokens.windows(3).enumerate().any(|(j, window)| {
-                *window == [word("let"), word(name), Token::Mark('=')] && text_at(&tokens[j + 3..])
+                *window == [word("let"), word(name), Token::Mark('=')]
+                    && is_seen(file, &tokens[j + 3..], constants)
             })
         };
-        let known = text_at(&tokens[at..])
-            || matches!(&tokens[at], Token::Word(name) if constants.contains_key(name) || bound(name));
+        let known = is_seen(file, &tokens[at..], constants)
+            || matches!(&tokens[at], Token::Word(name) if bound(name));
         assert!(known, "src/{file}: rows::{name} is given a statement that this test cannot see");
     }
 }
@@ -371,15 +365,22 @@ fn check_calls(file: &str, tokens: &[Token], constants: &BTreeMap<String, String
             // Parameters of a statement that is prepared already.
             [Token::Mark('[' | '(' | ')'), ..] => true,
             [Token::Word(name), Token::Mark('!'), ..] if name == "params" => true,
-            [Token::Text(text), ..] => is_known(file, text, constants),
-            [Token::Word(name), Token::Mark('!'), Token::Mark('('), Token::Text(text), ..] => {
-                name == "format" && is_known(file, text, constants)
-            }
-            [Token::Word(name), ..] => constants.contains_key(name) || CARRIERS.contains(&(file, name)),
-            _ => false,
+            _ => is_seen(file, given, constants),
         };
         let shown = &given[..given.len().min(4)];
         assert!(known, "src/{file}: .{method}({shown:?}…) is given a statement that this test cannot see");
+    }
+}
+
+/// Whether what is given is a statement that this module collects.
+fn is_seen(file: &str, given: &[Token], constants: &BTreeMap<String, String>) -> bool {
+    match given {
+        [Token::Text(text), ..] => is_known(file, text, constants),
+        [Token::Word(name), Token::Mark('!'), Token::Mark('('), Token::Text(text), ..] => {
+            name == "format" && is_known(file, text, constants)
+        }
+        [Token::Word(name), ..] => constants.contains_key(name) || CARRIERS.contains(&(file, name)),
+        _ => false,
     }
 }
 
