@@ -184,12 +184,20 @@ fn what_one_endpoint_gets_wrong_another_puts_right() {
         }
         response
     });
+    let reverted = Fault::Custom(|_, mut response| {
+        if response["result"]["status"].is_string() {
+            response["result"]["status"] = json!("0x0");
+        }
+        response
+    });
     let no_receipts = || Rule::new(Fault::ResultNull).on_method(RECEIPT);
     for rules in [
         // A provider that only reads.
         vec![Rule::new(lacks).on_method(SEND)],
         // Its index of receipts lags.
         vec![no_receipts()],
+        // It says that the transaction was reverted.
+        vec![Rule::new(reverted).on_method(RECEIPT)],
         // It says that another transaction used the nonce.
         vec![no_receipts(), Rule::new(another).on_method("eth_getBlockByNumber")],
     ] {

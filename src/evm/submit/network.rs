@@ -106,6 +106,10 @@ impl EvmNetwork {
                 if receipt.from != source || !is_used || !canonical {
                     return Err(contradicts("its receipt is not of this chain or this account"));
                 }
+                let reverted = |seen: &Mined| matches!(seen, Mined::Included(second) if !second.succeeded);
+                if !receipt.succeeded && !is_agreed(view, hash, reverted).await? {
+                    return Err(contradicts("no other endpoint says that it was reverted"));
+                }
                 let failure = (!receipt.succeeded).then(|| Reason::of("it was reverted"));
                 let fee = receipt.cost.ok_or_else(|| contradicts("its receipt does not say what it cost"))?;
                 let effect = Effect { receipt: Some(receipt), fee };
@@ -116,18 +120,22 @@ impl EvmNetwork {
             }
             Mined::Unknown if is_used => match view.used_by(source, number).await? {
                 other if other == hash => Err(contradicts("its block has it, and it has no receipt")),
-                other => {
-                    // Wanted again it would be paid again, so one endpoint alone is not believed where there are more.
-                    match view.elsewhere(0).await {
-                        Some(second) if second.receipt(hash).await? == Mined::Unknown => {}
-                        None if view.is_alone() => {}
-                        _ => return Err(contradicts("no other endpoint says that it is in no block")),
-                    }
-                    Ok(Some(Fate::Superseded(format!("transaction {other} used its nonce {number}"))))
+                _ if !is_agreed(view, hash, |seen| *seen == Mined::Unknown).await? => {
+                    Err(contradicts("no other endpoint says that it is in no block"))
                 }
+                other => Ok(Some(Fate::Superseded(format!("transaction {other} used its nonce {number}")))),
             },
             Mined::Unknown | Mined::Later { .. } => Ok(None),
         }
+    }
+}
+
+/// Whether the next endpoint, where there are more than one, says so too: what ended without effect may be wanted again, and
+/// would be paid again where it had one.
+async fn is_agreed(view: &PinnedView, hash: B256, is_it: impl Fn(&Mined) -> bool) -> Result<bool> {
+    match view.elsewhere(0).await {
+        Some(second) => Ok(is_it(&second.receipt(hash).await?)),
+        None => Ok(view.is_alone()),
     }
 }
 
