@@ -182,8 +182,8 @@ pub trait Network {
         refused: bool,
     ) -> Result<Option<Fate<Self::Chain>>>;
 
-    /// The same from every endpoint where the chain forgets (by default from one), for an operator who is to decide: one that has it in a block is believed. `Forgotten` =
-    /// it can never land any more, and nobody remembers what became of it.
+    /// The same from every endpoint where the chain forgets (by default from one), for an operator who is to decide: one that
+    /// has it in a block is believed. `Forgotten` = it can never land any more, and nobody remembers what became of it.
     async fn look_everywhere(&self, envelope: &Envelope<Self::Chain>) -> Result<Option<Fate<Self::Chain>>> {
         self.look(envelope, false).await
     }

@@ -1,5 +1,6 @@
 //! Before a cycle: the terms of emission are written down, each pool with a weight gets its first epoch, and each closed
-//! epoch its budget. And `reward epoch create`: an epoch of one pool, made manually. How it fits in with the others: `lane`.
+//! epoch its budget. And `reward epoch create`: an epoch of one pool, made manually; how it fits in with the others:
+//! `timeline`.
 
 use super::accrual::Basis;
 use super::budget::{Budget, budgets};
