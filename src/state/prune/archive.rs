@@ -3,8 +3,7 @@
 use super::select::{Cut, Selection};
 use super::tables::{Copying, Counts, EVENTS, Sink, TABLES};
 use crate::columns::only;
-use crate::file::ARCHIVE_ID;
-use crate::file::{digest, io_error, sibling, stamped};
+use crate::file::{ARCHIVE_ID, digest, io_error, sibling, stamped};
 use crate::{Run, State, events, rows};
 use base::clock::Clock;
 use base::{Code, Error, Result, Stop, files, say};
