@@ -1,4 +1,4 @@
--- The whole state of poolctl, as of user_version 6: the first step of src/state/steps.rs.
+-- The whole state of poolctl, as of user_version 6: the first step of src/state/file/steps.rs.
 --
 -- Conventions
 --   amounts     canonical decimal TEXT of base units (no sign, no leading zero, at most 2^256-1),

@@ -6,7 +6,7 @@ use base::amount::parse_weight;
 use kale::{RewardSplit, poolers};
 
 commands! {
-    /// Add and list poolers: who works for a group of farmers, and on what terms
+    /// Add and list poolers: who works for a group of farmers, and how rewards are split
     #[command(before_help = "Example: poolctl pooler list")]
     Command {
         Add(Add) = "pooler add": AddOutput;
@@ -63,7 +63,7 @@ impl Present for AddOutput {
     }
 }
 
-/// List poolers, with their terms and how full they are
+/// List poolers, with their reward split and how full they are
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl pooler list")]
 pub struct List {}

@@ -24,7 +24,7 @@ pub struct Events {
     /// Only since this time (RFC 3339), or not longer ago than this (as in 24h)
     #[arg(long, value_name = "TIME", value_parser = since)]
     since: Option<Timestamp>,
-    /// Show at most N events, newest first
+    /// Show the newest N events, oldest first
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
     /// Then wait for new ones, until Ctrl-C; with --json an object a line, the result last

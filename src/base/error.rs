@@ -85,8 +85,8 @@ codes! {
     TransactionFailed Failed "transaction_failed" "A transaction that the network refused or that failed on it.";
     FeeCapped Transient "fee_capped" "Inclusion costs more than the configured cap allows to offer.";
     OutcomeUnknown Unknown "outcome_unknown" "A transaction was sent, and it is not known yet whether it took effect.";
-    NoPrice Found "no_price" "No price that may be used.";
-    NoQuorum Found "no_quorum" "Too few of an asset's feeds have a price that may be used.";
+    NoPrice Found "no_price" "No valid price.";
+    NoQuorum Found "no_quorum" "Too few of an asset's feeds have a valid price.";
     SpreadExceeded Found "spread_exceeded" "The prices of an asset's feeds lie too far apart.";
     StateLocked Locked "state_locked" "Another run holds the state.";
     KeysLocked Locked "keys_locked" "Another run changes the key store.";

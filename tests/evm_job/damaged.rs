@@ -32,8 +32,16 @@ const LINES: &[&str] = &[
 ];
 
 /// What commands say of a state that they cannot read, or pay by; of one pool among others in words alone.
-const UNREADABLE: &[&str] =
-    &["\"state_corrupt\"", "\"state_error\"", "\" is not a", "nothing is paid", "malformed"];
+const UNREADABLE: &[&str] = &[
+    "\"state_corrupt\"",
+    "\"state_error\"",
+    "is not an amount",
+    "is not an address",
+    "is not a hash",
+    "is not one of",
+    "nothing is paid",
+    "malformed",
+];
 
 /// Numbers below a bound, always the same ones from one seed.
 struct Draw(u64);

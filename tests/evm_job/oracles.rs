@@ -83,7 +83,7 @@ fn a_quote_is_fresh_to_the_second() {
     assert_eq!(check(&desk).0, "ok");
     desk.world.node.advance(1).unwrap();
     for count in 1..=3 {
-        assert_eq!(check(&desk), ("stale".to_owned(), "1m 41s old, the limit is 1m 40s".to_owned()));
+        assert_eq!(check(&desk), ("stale".to_owned(), "1m 41s old, 1s over the limit of 1m 40s".to_owned()));
         assert_eq!(desk.rows(ALERTS), [format!("stale | {count} | 0")]);
         assert_eq!(desk.one("SELECT failure_streak FROM oracle_feeds"), count.to_string());
     }

@@ -197,7 +197,7 @@ fn two_of_three_feeds_down_are_no_price() {
     set(&desk, feeds[1], I256::MINUS_ONE, 1, 1);
     let down = aggregate(&desk, "", 5);
     assert_eq!(down["error"]["code"], "no_quorum");
-    says(&down["error"]["message"], &["1 of 3 feeds have a price that may be used, 2 are needed"]);
+    says(&down["error"]["message"], &["1 of 3 feeds have a valid price, 2 are needed"]);
     assert_eq!(statuses(&down["data"]["left_out"]), [("a", "unreachable"), ("b", "invalid")]);
     assert_eq!(statuses(&down["data"]["used"]), [("c", "ok")]);
     assert_eq!(down["data"]["price"], Value::Null);
@@ -332,11 +332,7 @@ fn a_probe_is_one_line_and_its_status_is_the_plugins() {
     add(&desk, "one", one);
     add(&desk, "two", two);
     let well = probe(0);
-    assert!(
-        well.starts_with(
-            "ORACLE OK - 2 of 2 feeds have a price that may be used | 'refused'=0;0; 'feeds'=2 "
-        )
-    );
+    assert!(well.starts_with("ORACLE OK - 2 of 2 feeds have a valid price | 'refused'=0;0; 'feeds'=2 "));
     assert!(well.contains("'one_age'=") && well.contains("s;;3600"), "{well}");
     set(&desk, two, I256::ZERO, 1, 1);
     let worse = probe(1);

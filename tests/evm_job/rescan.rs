@@ -2,6 +2,7 @@
 
 use super::desk::{Desk, config, dump, figures, rows, same, says, sound, straight, warnings};
 use crate::support::Home;
+use base::counted;
 use poolctl_testkit::alloy::primitives::U256;
 use poolctl_testkit::{Fault, Matcher, Proxy, Rule, tamper, units};
 use rusqlite::Connection;
@@ -377,7 +378,7 @@ fn paid_epochs_that_turn_out_wrong_are_told_and_stay() {
         &envelope["error"]["message"],
         &[
             "of pool \"growth\" wrong",
-            &format!("{} paid epoch", carols.len()),
+            &counted(carols.len(), "paid epoch"),
             &format!("epoch {}", carols[0].0),
         ],
     );

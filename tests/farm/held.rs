@@ -174,6 +174,9 @@ fn a_released_pail_that_is_still_there_is_harvested() {
     desk.run(&release).exits(0);
     desk.run("harvest").fails(5, "drift");
     assert!(is_open(&desk, "pail_held"), "as long as the answers are wrong, it is held again");
+    let why: String =
+        desk.value("SELECT message FROM farm_alerts WHERE kind = 'pail_held' AND closed_at IS NULL");
+    assert!(why.starts_with("block 0: "), "whoever releases it must name the block: {why}");
     proxy.heal();
     desk.run(&release).exits(0);
     let data = desk.run("harvest").json();

@@ -191,6 +191,7 @@ fn what_one_endpoint_gets_wrong_another_puts_right() {
         response
     });
     let no_receipts = || Rule::new(Fault::ResultNull).on_method(RECEIPT);
+    let taken = vec![no_receipts(), Rule::new(another.clone()).on_method("eth_getBlockByNumber")];
     for rules in [
         // A provider that only reads.
         vec![Rule::new(lacks).on_method(SEND)],
@@ -199,7 +200,7 @@ fn what_one_endpoint_gets_wrong_another_puts_right() {
         // It says that the transaction was reverted.
         vec![Rule::new(reverted).on_method(RECEIPT)],
         // It says that another transaction used the nonce.
-        vec![no_receipts(), Rule::new(another).on_method("eth_getBlockByNumber")],
+        taken.clone(),
     ] {
         let mut bench = Bench::new();
         let proxy = Proxy::start(bench.node.url()).unwrap();
@@ -212,4 +213,16 @@ fn what_one_endpoint_gets_wrong_another_puts_right() {
         assert_eq!((bench.balance(payee(1)), bench.nonce(payer())), (ether(), 1));
         assert_eq!(bench.seat.operations(), ["evm pay:1 recorded 1 1"]);
     }
+    // Nobody else can be asked: the word of one is not enough.
+    let mut bench = Bench::new();
+    let [liar, mute] = [(); 2].map(|()| Proxy::start(bench.node.url()).unwrap());
+    taken.into_iter().for_each(|rule| liar.fault(rule));
+    mute.fault(Rule::new(Fault::Refuse));
+    let urls = [liar.url(), mute.url()];
+    let error = bench
+        .submit_at(&[&urls[0], &urls[1]], &pay("pay:1", payee(1), ether()), Duration::from_secs(1))
+        .unwrap_err();
+    assert_eq!(error.code(), Code::OutcomeUnknown, "{error}");
+    assert_eq!((bench.balance(payee(1)), bench.nonce(payer())), (ether(), 1));
+    assert_eq!(bench.seat.operations(), ["evm pay:1 sent 1 0"]);
 }

@@ -147,7 +147,7 @@ impl Present for ShowOutput {
             ));
             let lost = self.blocks.iter().filter(|block| block.outcome == "lost").count();
             if lost > 0 {
-                pairs.push(("lost", counted(lost, "stake")));
+                pairs.push(("lost", format!("{} of those shown", counted(lost, "stake"))));
             }
         }
         page.pairs(pairs);

@@ -168,7 +168,7 @@ impl Read {
         let critical = self.fetched.iter().filter(|f| f.result.is_err()).any(|f| lost(&f));
         let (status, text) = match refused.first() {
             _ if all == 0 => (Status::Unknown, "there are no feeds".to_owned()),
-            None => (Status::Ok, format!("{all} of {all} feeds have a price that may be used")),
+            None => (Status::Ok, format!("{all} of {all} feeds have a valid price")),
             Some((name, e)) => {
                 let status = if critical { Status::Critical } else { Status::Warning };
                 (status, format!("{count} of {all} feeds refused; first: {name}: {e}"))

@@ -81,7 +81,7 @@ fn failure(checks: &[PoolCheck]) -> Option<Error> {
     let words: Vec<String> =
         findings(checks).iter().map(|(pool, rule, _)| format!("{pool}: {}", rule.as_str())).collect();
     let first = words.first()?;
-    let why = format!("{} risk findings; first: {first}", words.len());
+    let why = format!("{}; first: {first}", counted(words.len(), "risk finding"));
     Some(Error::new(Code::CheckFailed, why).detail("findings", words))
 }
 

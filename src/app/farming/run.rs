@@ -158,7 +158,12 @@ impl RunOutput {
 impl Document for RunOutput {
     fn failure(&self) -> Option<Error> {
         let failures: Vec<Failure> = self.failed.clone().into_iter().collect();
-        ended(self.done(), &failures, "steps").or_else(|| {
+        let end = match (self.done(), failures.as_slice()) {
+            // Nobody else names the pail.
+            (0, [(name, e)]) if name.starts_with("harvest of ") => Some(e.clone().context(name)),
+            (done, failures) => ended(done, failures, "steps"),
+        };
+        end.or_else(|| {
             let why = "interrupted; what was finished is recorded";
             (self.stopped && self.once)
                 .then(|| Error::new(Code::Interrupted, why).hint("run the same command again to go on"))

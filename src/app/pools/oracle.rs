@@ -85,7 +85,7 @@ pub struct ListOutput {
     pub bounds: Vec<Option<String>>,
 }
 
-/// A price that may be used.
+/// A valid price.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct GetOutput {
     /// What is priced.

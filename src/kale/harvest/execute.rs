@@ -119,7 +119,8 @@ fn watch(
         for (due, reason, error) in refused.iter().filter(|(_, reason, _)| *reason == Reason::StakeDisagrees)
         {
             rows::hold_pail(tx, &due.pail.farmer, due.pail.block, reason.as_str())?;
-            alert::edge(tx, Subject::Farm(&due.pail.farmer), HELD, Some(error.message()))?;
+            let why = format!("block {}: {}", due.pail.block, error.message());
+            alert::edge(tx, Subject::Farm(&due.pail.farmer), HELD, Some(&why))?;
         }
         Ok(())
     })
@@ -187,7 +188,8 @@ async fn settle_gone(
                     let error = sight::short(&due, minted);
                     let (reason, farmer) = (Reason::MintDisagrees, &due.pail.farmer);
                     rows::hold_pail(tx, farmer, due.pail.block, reason.as_str())?;
-                    alert::edge(tx, Subject::Farm(farmer), HELD, Some(error.message()))?;
+                    let why = format!("block {}: {}", due.pail.block, error.message());
+                    alert::edge(tx, Subject::Farm(farmer), HELD, Some(&why))?;
                     HarvestOutcome::Failed { reason, error }
                 }
                 Search::Forgotten(oldest) => HarvestOutcome::Failed {

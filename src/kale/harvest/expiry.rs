@@ -46,7 +46,7 @@ pub struct Extended {
 }
 
 /// Lets pails that expire soon, and their blocks, live a day longer: one transaction per farmer, who pays for it.
-/// `near` is what is still open of what [`crate::harvest::Prepared::near`] showed.
+/// `near` is what is still open of what [`crate::harvest::PreparedHarvest::near`] showed.
 /// A farmer's own failure is in its line.
 pub async fn extend(
     farming: &mut Farming<'_, '_>,

@@ -51,7 +51,7 @@ pub enum Refusal {
     #[error("dated {} after its block, more than {}", span(*ahead_sec), span(FUTURE_SKEW_SEC))]
     Future { ahead_sec: u64 },
     /// Too old.
-    #[error("{} old, the limit is {}", span(*age_sec), span(*limit_sec))]
+    #[error("{} old, {} over the limit of {}", span(*age_sec), span(age_sec.saturating_sub(*limit_sec)), span(*limit_sec))]
     Stale { age_sec: u64, limit_sec: u64 },
     /// Below `min` or above `max`, in whole units as the next.
     #[error("price {price} is outside {bounds}")]

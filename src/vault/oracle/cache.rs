@@ -8,7 +8,7 @@ use rusqlite::{Connection, Row, params};
 use state::columns::{at, maybe_at};
 use state::{Tx, rows};
 
-/// A price that may be used.
+/// A valid price.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Price {
     /// The feed's name.

@@ -28,7 +28,7 @@ pub struct Median {
 #[allow(missing_docs, reason = "the texts say what the figures are")]
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Split {
-    #[error("{accepted} of {feeds} feeds have a price that may be used, {needed} are needed")]
+    #[error("{accepted} of {feeds} feeds have a valid price, {needed} are needed")]
     NoQuorum { accepted: usize, feeds: usize, needed: usize },
     #[error("prices from {} to {} lie further apart than {max_ppm} ppm of their median", shown(.lowest_e18), shown(.highest_e18))]
     Spread { lowest_e18: Base, highest_e18: Base, max_ppm: u32 },

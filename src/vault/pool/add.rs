@@ -179,11 +179,7 @@ async fn look(view: &PinnedView, ask: &AddPool) -> Result<Seen> {
     asset.symbol = ask.symbol.clone().unwrap_or(asset.symbol);
     let deploy_block = deploy_block(view, ask).await?;
     let shares = (share.symbol.as_str(), share.decimals);
-    let pool = Pool {
-        id: 0,
-        max_rate_drop_ppm: ask.rate_drop_ppm(),
-        ..Pool::new(&ask.name, ask.address, abi, asset.clone(), shares, deploy_block)
-    };
+    let pool = Pool::new(&ask.name, ask.address, abi, asset.clone(), shares, deploy_block);
     // What a sync will ask must be answered now, while the operator is looking.
     let mut batch = view.batch();
     let asked = abi::ask(&mut batch, &pool)?;

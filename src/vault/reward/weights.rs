@@ -161,7 +161,7 @@ pub fn outlook(conn: &Connection, config: &Config, pools: Vec<Pool>, now: i64) -
             (_, _, _, None, _) => Err("no price of the reward token"),
             (_, _, _, _, None) => Err("no price of the pool's asset"),
             (Some(terms), ..) if terms.tvl.is_zero() => Err("the pool is empty"),
-            (Some(terms), ..) => apr::yields(terms).ok_or("it is too large"),
+            (Some(terms), ..) => apr::yields(terms).ok_or("the yield is too large to compute"),
         };
         let yearly = terms.as_ref().and_then(apr::yearly_emission).zip(token.as_ref());
         let yearly = yearly.map(|(amount, token)| token.quantity(amount));

@@ -7,7 +7,7 @@ use crate::pool::holders::holdings_before;
 use crate::pool::{self, Pool, Snapshot};
 use alloy::primitives::Address;
 use base::amount::{Base, Quantity};
-use base::{Code, Error, Progress, Result, Stop, clock, forms, say};
+use base::{Code, Error, Progress, Result, Stop, forms, say};
 use evm::{At, BlockRef, Chain, Handle, PinnedView, ViewStamp};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -36,7 +36,8 @@ impl fmt::Display for Figure {
         match self {
             Self::Amount(Some(amount)) => write!(f, "{amount}"),
             Self::Flag(Some(flag)) => f.write_str(if *flag { "yes" } else { "no" }),
-            Self::Seconds(Some(seconds)) => f.write_str(&clock::span(*seconds)),
+            // Exact: it stands beside another that differs.
+            Self::Seconds(Some(seconds)) => write!(f, "{seconds} s"),
             Self::Amount(None) | Self::Flag(None) | Self::Seconds(None) => f.write_str("none"),
         }
     }

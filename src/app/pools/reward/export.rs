@@ -1,7 +1,7 @@
 //! Of `reward export`: an epoch's rewards for spreadsheets, scripts and contracts.
 
 use base::amount::Quantity;
-use base::forms;
+use base::{counted, forms};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -60,7 +60,7 @@ pub struct RewardView {
 impl ExportOutput {
     /// What was done with the file, in a line.
     pub fn summary(&self, verb: &str) -> String {
-        format!("{verb} {} rewards of epoch {}, {} together", self.count, self.epoch, self.total)
+        format!("{verb} {} of epoch {}, {} together", counted(self.count, "reward"), self.epoch, self.total)
     }
 
     /// From a tree and its leaves.
