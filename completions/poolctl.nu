@@ -1298,7 +1298,7 @@ module completions {
     [ "auto" "always" "never" ]
   }
 
-  # Add and list poolers: who works for a group of farmers, and on what terms
+  # Add and list poolers: who works for a group of farmers, and how rewards are split
   export extern "poolctl pooler" [
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
@@ -1345,7 +1345,7 @@ module completions {
     [ "auto" "always" "never" ]
   }
 
-  # List poolers, with their terms and how full they are
+  # List poolers, with their reward split and how full they are
   export extern "poolctl pooler list" [
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
@@ -2235,7 +2235,7 @@ module completions {
     --subject: string         # Only about this subject: a pool, a member, a setting
     --run: string             # Only those of this run
     --since: string           # Only since this time (RFC 3339), or not longer ago than this (as in 24h)
-    --limit: string           # Show at most N events, newest first
+    --limit: string           # Show the newest N events, oldest first
     --follow(-f)              # Then wait for new ones, until Ctrl-C; with --json an object a line, the result last
     --verify                  # Verify the whole hash chain instead; exit code 5 names the first broken row
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]

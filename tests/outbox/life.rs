@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
+use std::time::Duration;
 
 const SEND: &str = "eth_sendRawTransaction";
 
@@ -216,7 +217,9 @@ fn what_one_endpoint_gets_wrong_another_puts_right() {
     // Nobody else can be asked: the word of one is not enough.
     let mut bench = Bench::new();
     let [liar, mute] = [(); 2].map(|()| Proxy::start(bench.node.url()).unwrap());
-    taken.into_iter().for_each(|rule| liar.fault(rule));
+    for rule in taken {
+        liar.fault(rule);
+    }
     mute.fault(Rule::new(Fault::Refuse));
     let urls = [liar.url(), mute.url()];
     let error = bench
