@@ -200,7 +200,7 @@ tests:
       - {{series: 'poolctl_run_exit_code{{command=\"risk check\"}}', values: '5x65'}}
     alert_rule_test:
       - {{alertname: PoolctlUnhealthy, eval_time: 4m, exp_alerts: []}}
-      - {{alertname: PoolctlUnhealthy, eval_time: 20m, exp_alerts: [{{exp_labels: {{severity: warning}}, exp_annotations: {{summary: 'The pool is not looked after', description: '`poolctl health` on  says what is wrong.'}}}}]}}
+      - {{alertname: PoolctlUnhealthy, eval_time: 20m, exp_alerts: [{{exp_labels: {{severity: warning}}, exp_annotations: {{summary: 'A job of the pool is late or stuck', description: '`poolctl health` on  says what is wrong.'}}}}]}}
       - {{alertname: PoolctlJobOverdue, eval_time: 14m, exp_alerts: []}}
       - {{alertname: PoolctlJobOverdue, eval_time: 21m, exp_alerts: [{{exp_labels: {{severity: warning, check: sync, subject: a}}, exp_annotations: {{summary: 'sync a is overdue', description: 'It last went well 21m 0s ago.'}}}}]}}
       - {{alertname: PoolctlJobStalled, eval_time: 30m, exp_alerts: []}}
