@@ -24,7 +24,7 @@ pub enum Outlook {
     Unsigned,
 }
 
-/// Looks every unfinished operation up, at every endpoint; sends and writes nothing.
+/// Looks every unfinished operation up, as [`Network::look_everywhere`] does; sends and writes nothing.
 ///
 /// # Errors
 /// Of the whole: the state cannot be read. Of one: nobody could be asked, or nobody remembers.
@@ -59,7 +59,8 @@ pub struct GivenUp<C: Chain> {
 }
 
 /// Ends an operation by hand whose envelope can never land any more and of which nobody tells what became; what the
-/// operator says is why. It is what [`may_give_up`] found, to which the consent was given.
+/// operator says is why. It is what [`may_give_up`] found, to which the consent was given, and must be so still: else
+/// `conflict`.
 pub fn give_up<N: Network>(
     desk: &mut Desk<'_, N>,
     _permit: ValuePermit<'_>,
@@ -73,6 +74,11 @@ pub fn give_up<N: Network>(
     let settled = given.known.clone().unwrap_or_else(lost);
     let (operation, attempt) = (&given.operation, given.last.as_ref().map(|last| last.attempt));
     desk.state.write(desk.permit, |tx| {
+        let is_open = rows::open_on(tx.conn(), N::Chain::NAME)?.iter().any(|open| open.id == operation.id);
+        if !is_open || rows::attempts(tx.conn(), operation.id)?.pop() != given.last {
+            let why = format!("operation {} is not as it was found: it was led on meanwhile", operation.id);
+            return Err(Error::new(Code::Conflict, why).hint(say("see: ").run("operations list")));
+        }
         if given.known.is_none() {
             let facts = serde_json::json!({ "key": operation.key, "hash": settled.hash, "reason": why });
             tx.event("operation.given_up", &operation.subject, &facts)?;
@@ -81,7 +87,7 @@ pub fn give_up<N: Network>(
     })
 }
 
-/// The operation, if it can be ended by hand: every endpoint is asked for it first.
+/// The operation, if it can be ended by hand: it is looked up first, as [`Network::look_everywhere`] does.
 ///
 /// # Errors
 /// `invalid_value` for one that is not under way; `not_ready` while it may still land; those of the network where nobody

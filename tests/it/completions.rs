@@ -87,7 +87,8 @@ fn commands_flags_and_fixed_values() {
             ("pool".to_owned(), "Add, list and show pools, and members' positions in them".to_owned()),
             (
                 "pooler".to_owned(),
-                "Add and list poolers: who works for a group of farmers, and how rewards are split".to_owned()
+                "Add and list poolers: who works for a group of farmers, and how rewards are split"
+                    .to_owned()
             ),
         ]
     );

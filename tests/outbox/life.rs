@@ -4,7 +4,7 @@ use crate::support::*;
 use alloy::primitives::U256;
 use base::{Code, Stop};
 use futures_util::future::FutureExt;
-use outbox::{Status, Submitted};
+use outbox::{Desk, Status, Submitted};
 use poolctl_testkit::{Answer, Fault, Proxy, Rule};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -214,6 +214,18 @@ fn what_one_endpoint_gets_wrong_another_puts_right() {
         assert_eq!((bench.balance(payee(1)), bench.nonce(payer())), (ether(), 1));
         assert_eq!(bench.seat.operations(), ["evm pay:1 recorded 1 1"]);
     }
+    // The second cannot tell: the third is asked.
+    let mut bench = Bench::new();
+    let [liar, half] = [(); 2].map(|()| Proxy::start(bench.node.url()).unwrap());
+    for rule in taken.clone() {
+        liar.fault(rule);
+    }
+    let lacks = Fault::Http(|request| refusal(request, -32601, "the method does not exist"));
+    half.fault(Rule::new(lacks).on_method(RECEIPT));
+    let (first, second, third) = (liar.url(), half.url(), bench.node.url().to_owned());
+    let done = bench.submit_at(&[&first, &second, &third], &pay("pay:1", payee(1), ether()), PATIENT);
+    settled(&done, Status::Confirmed);
+    assert_eq!((bench.balance(payee(1)), bench.nonce(payer())), (ether(), 1));
     // Nobody else can be asked: the word of one is not enough.
     let mut bench = Bench::new();
     let [liar, mute] = [(); 2].map(|()| Proxy::start(bench.node.url()).unwrap());
@@ -228,4 +240,25 @@ fn what_one_endpoint_gets_wrong_another_puts_right() {
     assert_eq!(error.code(), Code::OutcomeUnknown, "{error}");
     assert_eq!((bench.balance(payee(1)), bench.nonce(payer())), (ether(), 1));
     assert_eq!(bench.seat.operations(), ["evm pay:1 sent 1 0"]);
+}
+
+#[test]
+fn what_was_led_on_meanwhile_is_not_given_up() {
+    let mut bench = Bench::new();
+    let (network, stop) = (network_of(&[bench.node.url()]), Stop::default());
+    let mut desk = bench.seat.desk(network, &stop, ONCE);
+    let change = |desk: &mut Desk<'_, evm::EvmNetwork>, sql: &str| {
+        desk.state.write(desk.permit, |tx| Ok(tx.conn().execute(sql, [])?)).unwrap()
+    };
+    // Planned by a run that was killed before it signed.
+    let planned = "INSERT INTO operations (key, kind, subject, state, plan, planned_at, network)
+         VALUES ('pay:1', 'pay', 'pay:1', 'planned', '{}', 1, 'evm')";
+    assert_eq!(change(&mut desk, planned), 1);
+    let given = run(outbox::may_give_up(&desk, 1, &Notes)).unwrap();
+    // Another one leads it to its end while the operator thinks.
+    change(&mut desk, "UPDATE operations SET state = 'recorded', settled_at = 2, recorded_at = 2");
+    let error = outbox::give_up(&mut desk, consent(), &given, "lost", &Notes).unwrap_err();
+    assert_eq!(error.code(), Code::Conflict, "{error}");
+    assert_eq!(bench.seat.operations(), ["evm pay:1 recorded 0 0"]);
+    assert_eq!(bench.seat.value::<i64>("SELECT count(*) FROM events"), 0);
 }

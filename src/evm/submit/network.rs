@@ -107,8 +107,10 @@ impl EvmNetwork {
                     return Err(contradicts("its receipt is not of this chain or this account"));
                 }
                 let reverted = |seen: &Mined| matches!(seen, Mined::Included(second) if !second.succeeded);
-                if !receipt.succeeded && !is_agreed(view, hash, reverted).await? {
-                    return Err(contradicts("no other endpoint says that it was reverted"));
+                if !receipt.succeeded
+                    && let Some(why) = doubted(view, hash, reverted).await
+                {
+                    return Err(contradicts(&format!("it is said to be reverted, and {why}")));
                 }
                 let failure = (!receipt.succeeded).then(|| Reason::of("it was reverted"));
                 let fee = receipt.cost.ok_or_else(|| contradicts("its receipt does not say what it cost"))?;
@@ -118,24 +120,36 @@ impl EvmNetwork {
             Mined::Later { .. } if is_used => {
                 Err(contradicts("its nonce is used, and it is in a later block"))
             }
-            Mined::Unknown if is_used => match view.used_by(source, number).await? {
-                other if other == hash => Err(contradicts("its block has it, and it has no receipt")),
-                _ if !is_agreed(view, hash, |seen| *seen == Mined::Unknown).await? => {
-                    Err(contradicts("no other endpoint says that it is in no block"))
+            Mined::Unknown if is_used => {
+                let other = view.used_by(source, number).await?;
+                if other == hash {
+                    return Err(contradicts("its block has it, and it has no receipt"));
                 }
-                other => Ok(Some(Fate::Superseded(format!("transaction {other} used its nonce {number}")))),
-            },
+                match doubted(view, hash, |seen| *seen == Mined::Unknown).await {
+                    Some(why) => Err(contradicts(&format!("it is said to be in no block, and {why}"))),
+                    None => {
+                        Ok(Some(Fate::Superseded(format!("transaction {other} used its nonce {number}"))))
+                    }
+                }
+            }
             Mined::Unknown | Mined::Later { .. } => Ok(None),
         }
     }
 }
 
-/// Whether the next endpoint, where there are more than one, says so too: what ended without effect may be wanted again, and
-/// would be paid again where it had one.
-async fn is_agreed(view: &PinnedView, hash: B256, is_it: impl Fn(&Mined) -> bool) -> Result<bool> {
+/// Why it is not to be believed that it ended without effect, if so: another endpoint must say so too, where there is one.
+/// It may be wanted again, and would be paid again where it had an effect. (Of an effect one receipt in a block of the chain
+/// is enough: an endpoint that lags must not keep it open.)
+async fn doubted(view: &PinnedView, hash: B256, is_it: impl Fn(&Mined) -> bool) -> Option<&'static str> {
     match view.elsewhere(0).await {
-        Some(second) => Ok(is_it(&second.receipt(hash).await?)),
-        None => Ok(view.is_alone()),
+        Some(second) => match second.receipt(hash).await {
+            Ok(seen) if is_it(&seen) => None,
+            Ok(_) => Some("another endpoint says otherwise"),
+            // No word of another's: this one is left, so that the next pair is asked.
+            Err(_) => Some("the other endpoint could not tell"),
+        },
+        None if view.is_alone() => None,
+        None => Some("no other endpoint could be asked; take those that are gone out of evm.rpc_urls"),
     }
 }
 

@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 
 const COUNT: &str = "eth_getTransactionCount";
 const SEND: &str = "eth_sendRawTransaction";
-/// JSON-RPC 2.0: the method does not exist.
-const NO_METHOD: i64 = -32601;
+/// The method does not exist (JSON-RPC 2.0), or is not supported (EIP-1474).
+const NO_METHOD: [i64; 2] = [-32601, -32004];
 
 impl PinnedView {
     /// The next nonce of an account as of the view's block: how many it has used.
@@ -113,12 +113,12 @@ fn handed(error: &RpcError) -> Option<Sent<Evm>> {
     if has(&["already known", "alreadyknown", "already imported"]) || text.starts_with("known transaction") {
         return Some(Sent::Taken);
     }
-    if has(&["txpool is full", "pool is full"]) {
-        return Some(Sent::Later);
-    }
     let kind = if has(&["nonce too low", "nonce is too low", "oldnonce", "nonce has already been used"]) {
         Refused::Number
-    } else if error.code == NO_METHOD || matches!(sort(SEND, error), Sort::RateLimited | Sort::Transient) {
+    } else if NO_METHOD.contains(&error.code)
+        || has(&["pool is full"])
+        || matches!(sort(SEND, error), Sort::RateLimited | Sort::Transient)
+    {
         // It says nothing of the transaction: another endpoint is asked.
         return None;
     } else {
@@ -148,8 +148,12 @@ mod tests {
         for refused in ["insufficient funds for gas * price + value", "replacement transaction underpriced"] {
             assert_eq!(said(refused), sent(Refused::Final, refused), "{refused}");
         }
-        for passing in ["too many requests", "we are over capacity, please come back"] {
+        for passing in ["too many requests", "we are over capacity, please come back", "txpool is full"] {
             assert_eq!(said(passing), None, "{passing}");
+        }
+        for code in NO_METHOD {
+            let message = "the method does not exist".to_owned();
+            assert_eq!(handed(&RpcError { code, message, ..RpcError::default() }), None, "{code}");
         }
     }
 }
