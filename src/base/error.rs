@@ -79,6 +79,7 @@ codes! {
     Unreachable Transient "unreachable" "No endpoint could be reached in time.";
     RateLimited Transient "rate_limited" "The endpoint refused for load.";
     Reorged Transient "reorged" "The chain changed under the view and kept changing.";
+    StateChanged Transient "state_changed" "What was decided from kept being changed by other runs.";
     Behind Transient "behind" "The endpoint knows less of the chain than the state does.";
     Rpc Failed "rpc_error" "The node answered with an error of its own.";
     UnsupportedAuth Failed "unsupported_auth" "A contract call that asks for signatures that poolctl does not give.";
@@ -89,6 +90,7 @@ codes! {
     NoQuorum Found "no_quorum" "Too few of an asset's feeds have a valid price.";
     SpreadExceeded Found "spread_exceeded" "The prices of an asset's feeds lie too far apart.";
     StateLocked Locked "state_locked" "Another run holds the state.";
+    LeaseHeld Locked "lease_held" "Another run acts on the same farm, account or pools.";
     KeysLocked Locked "keys_locked" "Another run changes the key store.";
     KeysMissing KeyStore "keys_missing" "There is no key store.";
     KeysExposed KeyStore "keys_exposed" "A file of secrets that others may read.";
