@@ -24,18 +24,20 @@ fmt:
 test FILTER="":
     cargo test --workspace --locked --test it -- {{FILTER}}
 
-# Tests of one suite: evm_job, evm_transport, farm, it, kale, state, stellar, sweep
+# Tests of one suite: evm_job, evm_transport, farm, it, kale, outbox, state, stellar, sweep
 test-of SUITE FILTER="":
     cargo test --workspace --locked --test {{SUITE}} -- {{FILTER}}
 
-# The pure rules: unit tests of all crates
+# The pure rules: unit tests of all crates and of the binary
 rules FILTER="":
-    cargo test --workspace --locked --lib -- {{FILTER}}
+    cargo test --workspace --locked --lib --bin poolctl -- {{FILTER}}
 
+# The binary as the tests built it: on its own it would want other features of its dependencies, and all of them built again.
 # Help texts, schemas and nushell completions, written again; read the diff
 snapshots:
     INSTA_UPDATE=always cargo test --workspace --locked --test it -- help schema
-    cargo run --locked -- completions nushell > completions/poolctl.nu
+    "${CARGO_TARGET_DIR:-target}/debug/poolctl" completions nushell > completions/poolctl.nu.new && mv completions/poolctl.nu.new completions/poolctl.nu
+    git add -N tests/it/snapshots completions
     git diff --stat
 
 # Every fuzz target for so many seconds

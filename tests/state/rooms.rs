@@ -9,7 +9,7 @@ use std::path::Path;
 type Room = (&'static str, &'static [&'static str]);
 
 const VAULT: Room =
-    ("src/vault", &["rows", "pool", "feed", "risk", "sync", "oracle", "deposit", "withdrawal", "reward"]);
+    ("src/vault", &["pool", "feed", "risk", "sync", "oracle", "deposit", "withdrawal", "reward"]);
 
 const KALE: Room = (
     "src/kale",
