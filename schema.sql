@@ -8,7 +8,7 @@
 --   addresses   EVM: EIP-55 TEXT; Stellar: strkey TEXT. Hashes: lower-case hex TEXT with 0x (EVM) or without
 --               (Stellar); in share_transfers a BLOB, because there are millions of them
 
--- Facts about the file itself: network pins, data_version, audit_head, reward origin.
+-- Facts about the file itself: network pins, data_version, audit_head, reward origin, the last loss that was notified.
 CREATE TABLE meta (
     key   TEXT NOT NULL PRIMARY KEY,
     value TEXT NOT NULL
@@ -132,6 +132,35 @@ CREATE TABLE runs (
     last_complete_at INTEGER
 ) STRICT, WITHOUT ROWID;
 
+-- What the channels were told of and holds still, with the gravest that was said of it. A note, no fact of the audit log.
+CREATE TABLE notified (
+    area     TEXT NOT NULL,
+    subject  TEXT NOT NULL,
+    kind     TEXT NOT NULL,
+    topic    TEXT NOT NULL,
+    severity TEXT NOT NULL CHECK (severity IN ('info', 'warning', 'critical')),
+    since_at INTEGER NOT NULL,
+    PRIMARY KEY (area, subject, kind)
+) STRICT, WITHOUT ROWID;
+-- Notifications: those that wait (done_at is NULL), and what became of the last ones. The key goes with each try, so that
+-- whoever gets one twice can tell. None holds a secret.
+CREATE TABLE notifications (
+    id         INTEGER NOT NULL PRIMARY KEY,
+    key        TEXT NOT NULL UNIQUE,
+    channel    TEXT NOT NULL,
+    content    TEXT NOT NULL CHECK (json_valid(content)),
+    created_at INTEGER NOT NULL,
+    attempts   INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+    next_at    INTEGER NOT NULL,
+    done_at    INTEGER,
+    sent       INTEGER NOT NULL DEFAULT 0 CHECK (sent IN (0, 1)),
+    error      TEXT,
+    CHECK (sent = 0 OR done_at IS NOT NULL)
+) STRICT;
+CREATE INDEX notifications_waiting ON notifications (channel, next_at) WHERE done_at IS NULL;
+CREATE INDEX notifications_ended ON notifications (channel, done_at) WHERE done_at IS NOT NULL;
+CREATE INDEX notifications_by_end ON notifications (done_at);
+
 -- ---------------------------------------------------------------- EVM pools
 
 -- Block tags that the chain has shown once: from then on it has them, whatever an endpoint says.
@@ -173,6 +202,8 @@ CREATE TABLE pools (
     cursor_hash          TEXT,
     -- the last accepted sync; its figures are the pool_snapshots row of that block
     synced_block         INTEGER,
+    -- how often stored transfers were taken back or replaced: what was worked out from them before does not hold
+    rewrites             INTEGER NOT NULL DEFAULT 0 CHECK (rewrites >= 0),
     CHECK ((cursor_block IS NULL) = (cursor_hash IS NULL))
 ) STRICT;
 CREATE INDEX pools_by_asset ON pools (asset);
@@ -409,6 +440,8 @@ CREATE TABLE oracle_feeds (
     failure_streak    INTEGER NOT NULL DEFAULT 0 CHECK (failure_streak >= 0),
     checked_at        INTEGER,
     added_at          INTEGER NOT NULL,
+    -- time of the block that it answered at last, whatever became of the answer: older answers change nothing
+    answered_at       INTEGER,
     CHECK ((kind = 'fixed') = (fixed_price_e18 IS NOT NULL)),
     CHECK ((kind = 'fixed') = (address IS NULL))
 ) STRICT;
@@ -571,6 +604,7 @@ CREATE TABLE harvests (
 CREATE UNIQUE INDEX harvests_once ON harvests (farmer_id, block_index) WHERE outcome <> 'failed';
 CREATE UNIQUE INDEX harvests_told ON harvests (farmer_id, block_index, reason) WHERE outcome = 'failed';
 CREATE INDEX harvests_by_block ON harvests (block_index, farmer_id);
+CREATE INDEX harvests_lost ON harvests (at) WHERE outcome = 'lost';
 CREATE INDEX harvests_by_operation ON harvests (operation_id) WHERE operation_id IS NOT NULL;
 
 -- What a pooler's farmers did in one block, in counts and stroops.
@@ -600,7 +634,7 @@ CREATE TABLE pooler_compensations (
 ) STRICT;
 CREATE INDEX pooler_compensations_by_pooler ON pooler_compensations (pooler_id, block_index);
 
--- The best nonce found so far, so that a killed search resumes where it was.
+-- The best nonce found so far, so that a killed search resumes where it was. Others put theirs here for the run that is at work.
 CREATE TABLE nonces (
     farmer_id   TEXT NOT NULL REFERENCES farmers (id),
     block_index INTEGER NOT NULL,

@@ -13,7 +13,7 @@ module completions {
     --color: string@"nu-complete poolctl color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -37,7 +37,7 @@ module completions {
     --color: string@"nu-complete poolctl init color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -59,7 +59,30 @@ module completions {
     --color: string@"nu-complete poolctl demo color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl status color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Show what needs attention first, then pools, the farm, what is under way and what is due
+  export extern "poolctl status" [
+    --watch                   # Look again and again until Ctrl-C; with --json an object a line, the result last
+    --interval: string        # With --watch: time between two looks, 1s at least
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl status color" # When to use colours
+    --yes                     # Answer every question with yes
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -83,7 +106,7 @@ module completions {
     --color: string@"nu-complete poolctl sync color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -105,7 +128,7 @@ module completions {
     --color: string@"nu-complete poolctl pool color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -134,7 +157,7 @@ module completions {
     --color: string@"nu-complete poolctl pool add color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -150,6 +173,10 @@ module completions {
 
   # List the pools with the figures of their last sync
   export extern "poolctl pool list" [
+    --limit: string           # Show at most N; 50 unless something else is said
+    --after: string           # Go on where the page before ended: with its cursor
+    --all                     # Show everything
+    --csv                     # Write CSV: a line a row, named by the fields of the JSON output
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
@@ -157,7 +184,7 @@ module completions {
     --color: string@"nu-complete poolctl pool list color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -178,7 +205,33 @@ module completions {
     --color: string@"nu-complete poolctl pool show color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    pool: string              # Name or address
+  ]
+
+  def "nu-complete poolctl pool holders color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # List the holders of a pool with their part of it and its worth, the largest first
+  export extern "poolctl pool holders" [
+    --limit: string           # Show at most N; 50 unless something else is said
+    --after: string           # Go on where the page before ended: with its cursor
+    --all                     # Show everything
+    --csv                     # Write CSV: a line a row, named by the fields of the JSON output
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl pool holders color" # When to use colours
+    --yes                     # Answer every question with yes
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -200,7 +253,7 @@ module completions {
     --color: string@"nu-complete poolctl pool position color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -223,7 +276,7 @@ module completions {
     --color: string@"nu-complete poolctl pool validate-withdrawal color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -249,7 +302,7 @@ module completions {
     --color: string@"nu-complete poolctl pool validate-deposit color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -274,7 +327,7 @@ module completions {
     --color: string@"nu-complete poolctl pool reconcile color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -297,7 +350,7 @@ module completions {
     --color: string@"nu-complete poolctl pool accept-change color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -322,7 +375,7 @@ module completions {
     --color: string@"nu-complete poolctl pool rescan color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -344,7 +397,7 @@ module completions {
     --color: string@"nu-complete poolctl member color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -367,7 +420,7 @@ module completions {
     --color: string@"nu-complete poolctl member add color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -382,8 +435,10 @@ module completions {
 
   # List members in the order in which they appeared
   export extern "poolctl member list" [
-    --limit: string           # Show at most N members
-    --after: string           # Go on after this id, the last one of the page before
+    --limit: string           # Show at most N; 50 unless something else is said
+    --after: string           # Go on where the page before ended: with its cursor
+    --all                     # Show everything
+    --csv                     # Write CSV: a line a row, named by the fields of the JSON output
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
@@ -391,7 +446,7 @@ module completions {
     --color: string@"nu-complete poolctl member list color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -412,7 +467,7 @@ module completions {
     --color: string@"nu-complete poolctl member show color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -434,7 +489,7 @@ module completions {
     --color: string@"nu-complete poolctl withdrawal color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -457,7 +512,7 @@ module completions {
     --color: string@"nu-complete poolctl withdrawal request color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -477,7 +532,10 @@ module completions {
     --status: string          # Only those: pending, processing, completed or failed
     --member: string          # Only of this member, by name or address
     --pool: string            # Only from this pool, by name or address
-    --limit: string           # Show at most N withdrawals, newest first
+    --limit: string           # Show at most N; 50 unless something else is said
+    --after: string           # Go on where the page before ended: with its cursor
+    --all                     # Show everything
+    --csv                     # Write CSV: a line a row, named by the fields of the JSON output
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
@@ -485,7 +543,7 @@ module completions {
     --color: string@"nu-complete poolctl withdrawal list color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -509,7 +567,7 @@ module completions {
     --color: string@"nu-complete poolctl withdrawal complete color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -534,7 +592,7 @@ module completions {
     --color: string@"nu-complete poolctl withdrawal fail color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -556,7 +614,7 @@ module completions {
     --color: string@"nu-complete poolctl reward color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -578,7 +636,7 @@ module completions {
     --color: string@"nu-complete poolctl reward set-weight color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -601,7 +659,7 @@ module completions {
     --color: string@"nu-complete poolctl reward weights color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -624,7 +682,7 @@ module completions {
     --color: string@"nu-complete poolctl reward cycle color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -645,7 +703,7 @@ module completions {
     --color: string@"nu-complete poolctl reward epoch color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -670,7 +728,7 @@ module completions {
     --color: string@"nu-complete poolctl reward epoch create color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -693,7 +751,7 @@ module completions {
     --color: string@"nu-complete poolctl reward epoch distribute color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -708,8 +766,11 @@ module completions {
 
   # List epochs, the newest first
   export extern "poolctl reward epoch list" [
-    --limit: string           # Show at most N epochs, newest first
     --before: string          # Only those that start before this block
+    --limit: string           # Show at most N; 50 unless something else is said
+    --after: string           # Go on where the page before ended: with its cursor
+    --all                     # Show everything
+    --csv                     # Write CSV: a line a row, named by the fields of the JSON output
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
@@ -717,7 +778,7 @@ module completions {
     --color: string@"nu-complete poolctl reward epoch list color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -739,7 +800,7 @@ module completions {
     --color: string@"nu-complete poolctl reward epoch show color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -765,7 +826,7 @@ module completions {
     --color: string@"nu-complete poolctl reward epoch verify color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -787,7 +848,7 @@ module completions {
     --color: string@"nu-complete poolctl reward apr color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -817,7 +878,7 @@ module completions {
     --color: string@"nu-complete poolctl reward export color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -833,6 +894,10 @@ module completions {
   # Show rewards that are not claimed yet
   export extern "poolctl reward pending" [
     --pool: string            # Only of this pool
+    --limit: string           # Show at most N; 50 unless something else is said
+    --after: string           # Go on where the page before ended: with its cursor
+    --all                     # Show everything
+    --csv                     # Write CSV: a line a row, named by the fields of the JSON output
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
@@ -840,13 +905,13 @@ module completions {
     --color: string@"nu-complete poolctl reward pending color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
-    member?: string           # Name or address of a member; none = what each pool owes in all
+    member?: string           # Name or address of a member; none = all, with what each pool owes
   ]
 
   def "nu-complete poolctl reward claim color" [] {
@@ -864,7 +929,7 @@ module completions {
     --color: string@"nu-complete poolctl reward claim color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -887,7 +952,7 @@ module completions {
     --color: string@"nu-complete poolctl oracle color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -918,7 +983,7 @@ module completions {
     --color: string@"nu-complete poolctl oracle add color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -933,6 +998,10 @@ module completions {
 
   # List the feeds with their limits
   export extern "poolctl oracle list" [
+    --limit: string           # Show at most N; 50 unless something else is said
+    --after: string           # Go on where the page before ended: with its cursor
+    --all                     # Show everything
+    --csv                     # Write CSV: a line a row, named by the fields of the JSON output
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
@@ -940,7 +1009,7 @@ module completions {
     --color: string@"nu-complete poolctl oracle list color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -964,7 +1033,7 @@ module completions {
     --color: string@"nu-complete poolctl oracle fetch color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -989,7 +1058,7 @@ module completions {
     --color: string@"nu-complete poolctl oracle get color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1015,7 +1084,7 @@ module completions {
     --color: string@"nu-complete poolctl oracle aggregate color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1040,7 +1109,7 @@ module completions {
     --color: string@"nu-complete poolctl oracle check color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1056,7 +1125,10 @@ module completions {
   # Show the alerts of feeds: those that are open, or all of them
   export extern "poolctl oracle alerts" [
     --closed                  # The closed ones too, the newest first
-    --limit: string           # With --closed: show at most N alerts, newest first
+    --limit: string           # Show at most N; 50 unless something else is said
+    --after: string           # Go on where the page before ended: with its cursor
+    --all                     # Show everything
+    --csv                     # Write CSV: a line a row, named by the fields of the JSON output
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
@@ -1064,7 +1136,7 @@ module completions {
     --color: string@"nu-complete poolctl oracle alerts color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1086,7 +1158,7 @@ module completions {
     --color: string@"nu-complete poolctl risk color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1116,7 +1188,7 @@ module completions {
     --color: string@"nu-complete poolctl risk set color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1141,7 +1213,7 @@ module completions {
     --color: string@"nu-complete poolctl risk fetch color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1163,7 +1235,7 @@ module completions {
     --color: string@"nu-complete poolctl risk show color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1189,7 +1261,7 @@ module completions {
     --color: string@"nu-complete poolctl risk check color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1205,7 +1277,10 @@ module completions {
   # Show the violations of pools: those that are open, or all of them
   export extern "poolctl risk violations" [
     --closed                  # The closed ones too, the newest first
-    --limit: string           # With --closed: show at most N alerts, newest first
+    --limit: string           # Show at most N; 50 unless something else is said
+    --after: string           # Go on where the page before ended: with its cursor
+    --all                     # Show everything
+    --csv                     # Write CSV: a line a row, named by the fields of the JSON output
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
@@ -1213,7 +1288,7 @@ module completions {
     --color: string@"nu-complete poolctl risk violations color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1237,7 +1312,7 @@ module completions {
     --color: string@"nu-complete poolctl risk pause color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1261,7 +1336,7 @@ module completions {
     --color: string@"nu-complete poolctl risk unpause color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1285,7 +1360,7 @@ module completions {
     --color: string@"nu-complete poolctl risk reset-breaker color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1307,7 +1382,7 @@ module completions {
     --color: string@"nu-complete poolctl pooler color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1332,7 +1407,7 @@ module completions {
     --color: string@"nu-complete poolctl pooler add color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1347,6 +1422,10 @@ module completions {
 
   # List poolers, with their reward split and how full they are
   export extern "poolctl pooler list" [
+    --limit: string           # Show at most N; 50 unless something else is said
+    --after: string           # Go on where the page before ended: with its cursor
+    --all                     # Show everything
+    --csv                     # Write CSV: a line a row, named by the fields of the JSON output
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
@@ -1354,7 +1433,7 @@ module completions {
     --color: string@"nu-complete poolctl pooler list color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1375,7 +1454,7 @@ module completions {
     --color: string@"nu-complete poolctl farmer color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1401,7 +1480,7 @@ module completions {
     --color: string@"nu-complete poolctl farmer register color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1428,7 +1507,7 @@ module completions {
     --color: string@"nu-complete poolctl farmer import color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1449,6 +1528,10 @@ module completions {
     --pooler: string          # Those of one pooler, by name or id
     --status: string@"nu-complete poolctl farmer list status" # Those of one status
     --keys                    # Unlock the key store and compare: keys without a farmer, farmers without a key (exit code 5)
+    --limit: string           # Show at most N; 50 unless something else is said
+    --after: string           # Go on where the page before ended: with its cursor
+    --all                     # Show everything
+    --csv                     # Write CSV: a line a row, named by the fields of the JSON output
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
@@ -1456,7 +1539,7 @@ module completions {
     --color: string@"nu-complete poolctl farmer list color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1477,7 +1560,7 @@ module completions {
     --color: string@"nu-complete poolctl farmer show color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1518,7 +1601,7 @@ module completions {
     --color: string@"nu-complete poolctl farmer set color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1542,7 +1625,7 @@ module completions {
     --color: string@"nu-complete poolctl farmer check-funding color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1570,7 +1653,7 @@ module completions {
     --color: string@"nu-complete poolctl farmer trust color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1593,7 +1676,7 @@ module completions {
     --color: string@"nu-complete poolctl farmer export-key color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1615,7 +1698,7 @@ module completions {
     --color: string@"nu-complete poolctl block color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1638,7 +1721,7 @@ module completions {
     --color: string@"nu-complete poolctl plant color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1664,7 +1747,7 @@ module completions {
     --color: string@"nu-complete poolctl work color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1688,7 +1771,7 @@ module completions {
     --color: string@"nu-complete poolctl work submit color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1716,7 +1799,7 @@ module completions {
     --color: string@"nu-complete poolctl harvest color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1737,7 +1820,7 @@ module completions {
     --color: string@"nu-complete poolctl farm color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1763,7 +1846,7 @@ module completions {
     --color: string@"nu-complete poolctl farm run color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1786,7 +1869,7 @@ module completions {
     --color: string@"nu-complete poolctl farm plan color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1809,7 +1892,34 @@ module completions {
     --color: string@"nu-complete poolctl farm reconcile color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl farm profit color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Show what was earned and lost by day and pooler: rewards, parts, fees, lost stakes
+  export extern "poolctl farm profit" [
+    --days: string            # Look back over N days, today being one
+    --pooler: string          # Only of one pooler, by name or id
+    --limit: string           # Show at most N; 50 unless something else is said
+    --after: string           # Go on where the page before ended: with its cursor
+    --all                     # Show everything
+    --csv                     # Write CSV: a line a row, named by the fields of the JSON output
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl farm profit color" # When to use colours
+    --yes                     # Answer every question with yes
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1830,7 +1940,7 @@ module completions {
     --color: string@"nu-complete poolctl operations color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1844,6 +1954,10 @@ module completions {
 
   # List the transactions that are not settled yet, oldest first
   export extern "poolctl operations list" [
+    --limit: string           # Show at most N; 50 unless something else is said
+    --after: string           # Go on where the page before ended: with its cursor
+    --all                     # Show everything
+    --csv                     # Write CSV: a line a row, named by the fields of the JSON output
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
@@ -1851,7 +1965,7 @@ module completions {
     --color: string@"nu-complete poolctl operations list color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1873,7 +1987,7 @@ module completions {
     --color: string@"nu-complete poolctl operations settle color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1896,7 +2010,7 @@ module completions {
     --color: string@"nu-complete poolctl operations give-up color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1930,7 +2044,7 @@ module completions {
     --color: string@"nu-complete poolctl grind color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1951,7 +2065,7 @@ module completions {
     --color: string@"nu-complete poolctl config color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1973,7 +2087,7 @@ module completions {
     --color: string@"nu-complete poolctl config show color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -1994,7 +2108,7 @@ module completions {
     --color: string@"nu-complete poolctl config check color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -2015,7 +2129,7 @@ module completions {
     --color: string@"nu-complete poolctl config path color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -2037,7 +2151,7 @@ module completions {
     --color: string@"nu-complete poolctl config set color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -2061,7 +2175,7 @@ module completions {
     --color: string@"nu-complete poolctl config unset color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -2083,7 +2197,7 @@ module completions {
     --color: string@"nu-complete poolctl state color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -2105,7 +2219,7 @@ module completions {
     --color: string@"nu-complete poolctl state check color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -2126,7 +2240,7 @@ module completions {
     --color: string@"nu-complete poolctl state backup color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -2149,7 +2263,7 @@ module completions {
     --color: string@"nu-complete poolctl state restore color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -2174,7 +2288,7 @@ module completions {
     --color: string@"nu-complete poolctl state prune color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -2196,7 +2310,7 @@ module completions {
     --color: string@"nu-complete poolctl state migrate color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -2217,7 +2331,7 @@ module completions {
     --color: string@"nu-complete poolctl state path color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -2229,15 +2343,18 @@ module completions {
     [ "auto" "always" "never" ]
   }
 
-  # Show the audit log, follow it, or verify it
+  # Show the newest events of the audit log, oldest first; follow the log, or verify it
   export extern "poolctl events" [
     --kind: string            # Only this kind; with a trailing dot, all kinds with this prefix
     --subject: string         # Only about this subject: a pool, a member, a setting
     --run: string             # Only those of this run
     --since: string           # Only since this time (RFC 3339), or not longer ago than this (as in 24h)
-    --limit: string           # Show the newest N events, oldest first
     --follow(-f)              # Then wait for new ones, until Ctrl-C; with --json an object a line, the result last
     --verify                  # Verify the whole hash chain instead; exit code 5 names the first broken row
+    --limit: string           # Show at most N; 50 unless something else is said
+    --after: string           # Go on where the page before ended: with its cursor
+    --all                     # Show everything
+    --csv                     # Write CSV: a line a row, named by the fields of the JSON output
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
@@ -2245,7 +2362,7 @@ module completions {
     --color: string@"nu-complete poolctl events color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -2266,7 +2383,7 @@ module completions {
     --color: string@"nu-complete poolctl doctor color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -2288,7 +2405,98 @@ module completions {
     --color: string@"nu-complete poolctl health color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl notify color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Send what needs attention to Slack, Discord, Telegram, ntfy or a webhook
+  export extern "poolctl notify" [
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl notify color" # When to use colours
+    --yes                     # Answer every question with yes
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl notify send color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Tell the channels what changed, and send what is due; for cron, every minute
+  export extern "poolctl notify send" [
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl notify send color" # When to use colours
+    --yes                     # Answer every question with yes
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl notify test color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Send a test notification to one channel, or to all
+  export extern "poolctl notify test" [
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl notify test color" # When to use colours
+    --yes                     # Answer every question with yes
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    channel?: string          # The channel's name; none = all
+  ]
+
+  def "nu-complete poolctl notify list color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # List notifications, the newest first: those that wait, and what became of the last ones
+  export extern "poolctl notify list" [
+    --limit: string           # Show at most N; 50 unless something else is said
+    --after: string           # Go on where the page before ended: with its cursor
+    --all                     # Show everything
+    --csv                     # Write CSV: a line a row, named by the fields of the JSON output
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl notify list color" # When to use colours
+    --yes                     # Answer every question with yes
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -2309,7 +2517,7 @@ module completions {
     --color: string@"nu-complete poolctl metrics color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -2331,7 +2539,7 @@ module completions {
     --color: string@"nu-complete poolctl report color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -2353,7 +2561,7 @@ module completions {
     --color: string@"nu-complete poolctl info color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -2374,7 +2582,7 @@ module completions {
     --color: string@"nu-complete poolctl version color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -2395,7 +2603,7 @@ module completions {
     --color: string@"nu-complete poolctl help color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -2417,7 +2625,7 @@ module completions {
     --color: string@"nu-complete poolctl schema color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -2443,7 +2651,7 @@ module completions {
     --color: string@"nu-complete poolctl completions color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -2466,7 +2674,7 @@ module completions {
     --color: string@"nu-complete poolctl man color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -2488,7 +2696,7 @@ module completions {
     --color: string@"nu-complete poolctl sandbox color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
@@ -2515,7 +2723,7 @@ module completions {
     --color: string@"nu-complete poolctl sandbox up color" # When to use colours
     --yes                     # Answer every question with yes
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
-    --wait: string            # Wait at most this long for the state's lock, as in 30s or 5m
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace

@@ -66,13 +66,18 @@ impl Present for AddOutput {
 /// List poolers, with their reward split and how full they are
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl pooler list")]
-pub struct List {}
+pub struct List {
+    #[command(flatten)]
+    paging: Paging,
+}
 
 impl List {
     fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let poolers = poolers::list(app.read()?.conn())?;
-        Outcome::of(&ListOutput { poolers: poolers.into_iter().map(PoolerView::from).collect() })
+        let (poolers, end) = self.paging.window().of_whole(poolers, |pooler| pooler.id.clone())?;
+        let output = ListOutput { poolers: poolers.into_iter().map(PoolerView::from).collect(), end };
+        Outcome::of(&output)?.paged(&output.poolers, &output.end, self.paging.csv)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a command says and how it ends: envelope, errors, exit codes, tables, progress.
 
 mod contract;
+mod csv;
 mod envelope;
 pub mod nagios;
 mod outcome;

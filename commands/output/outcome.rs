@@ -1,8 +1,10 @@
 //! What a command returns: its data, how a person sees it, warnings, gauges, and how the run ends.
 
+use super::csv;
 use super::nagios::Probe;
 use super::page::Page;
 use app::Document;
+use app::paging::PageEnd;
 use base::{Code, Error, Exit, Result};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -22,6 +24,8 @@ pub struct Outcome {
     pub data: Option<Box<RawValue>>,
     /// The same for a person.
     pub page: Page,
+    /// The same as CSV, where that is asked for; it is shown instead.
+    pub csv: Option<String>,
     /// What the operator should know.
     pub warnings: Vec<String>,
     /// The command's own metrics.
@@ -48,6 +52,25 @@ impl Outcome {
     pub fn document<T: Document + Present>(output: &T) -> Result<Self> {
         let warnings = output.warnings().iter().cloned();
         Ok(Self::of(output)?.warn(warnings).gauges(output.gauges()).but(output.failure()))
+    }
+
+    /// Makes it a page of a list, of these rows: says where there is more, and has the rows as CSV where that is asked for.
+    pub fn paged<R: Serialize + JsonSchema>(mut self, rows: &[R], end: &PageEnd, csv: bool) -> Result<Self> {
+        let more = end.cursor.as_ref().map(|cursor| {
+            let shown = match end.total {
+                Some(total) => format!("{} of {total}", rows.len()),
+                None => format!("the first {}", rows.len()),
+            };
+            format!("{shown}, see all with --all, the next with --after {cursor}")
+        });
+        if csv {
+            self.csv = Some(csv::text(rows)?);
+            return Ok(self.warn(more));
+        }
+        if let Some(more) = more {
+            self.page.line(more);
+        }
+        Ok(self)
     }
 
     /// A command that failed with nothing to show.

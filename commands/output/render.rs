@@ -4,7 +4,7 @@ use super::page::{Page, Piece, Table};
 use super::{Ended, words};
 use base::Error;
 use base::redact::plain;
-use comfy_table::{CellAlignment, ContentArrangement, presets};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Width, presets};
 use std::fmt::Write;
 
 /// What the terminal, or the pipe, can take.
@@ -15,6 +15,12 @@ pub struct Style {
     /// Columns of a terminal; `None` = a pipe, where nothing is ever cut or wrapped.
     pub width: Option<u16>,
 }
+
+/// Places between two columns.
+const GAP: u16 = 2;
+
+/// Characters from which on a word is taken for an id.
+const ID: usize = 36;
 
 const BOLD: &str = "1";
 const DIM: &str = "2";
@@ -100,20 +106,36 @@ fn table(text: &mut String, rows: &Table, style: Style) {
     {
         return straight(text, rows, &widths, style);
     }
-    let crowded = style.width.is_some_and(|width| natural_width(rows) > usize::from(width));
+    let crowded = style.width.filter(|width| natural_width(rows) > usize::from(*width));
+    let shorter = crowded.map(|_| {
+        let short = |row: &Vec<String>| row.iter().map(|cell| shorter_ids(cell)).collect();
+        Table { rows: rows.rows.iter().map(short).collect(), ..rows.clone() }
+    });
+    let widths = match (crowded, &shorter) {
+        (Some(width), Some(shorter)) => match fitted_widths(shorter, width.into()) {
+            None => return stacked(text, rows, width.into(), style),
+            widths => widths,
+        },
+        _ => None,
+    };
+    let rows = shorter.as_ref().unwrap_or(rows);
     let mut table = comfy_table::Table::new();
     table.load_style(presets::NOTHING);
     table.set_header(rows.heads.iter().map(|head| plain(&head.title)));
     for row in &rows.rows {
-        let shown = |cell: &String| if crowded { shorter_ids(&plain(cell)) } else { plain(cell) };
-        table.add_row(row.iter().map(shown));
+        table.add_row(row.iter().map(|cell| plain(cell)));
     }
     if let Some(width) = style.width {
         table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
     }
     let last = rows.heads.len().saturating_sub(1);
     for (at, (column, head)) in table.column_iter_mut().zip(&rows.heads).enumerate() {
-        column.set_padding((0, if at == last { 0 } else { 2 }));
+        let gap = if at == last { 0 } else { GAP };
+        column.set_padding((0, gap));
+        if let Some(width) = widths.as_ref().and_then(|widths| widths.get(at)) {
+            let width = u16::try_from(*width).unwrap_or(u16::MAX).saturating_add(gap);
+            column.set_constraint(ColumnConstraint::Absolute(Width::Fixed(width)));
+        }
         if head.right {
             column.set_cell_alignment(CellAlignment::Right);
         }
@@ -126,23 +148,94 @@ fn table(text: &mut String, rows: &Table, style: Style) {
     }
 }
 
-/// About how wide a table is that is not wrapped: as if every character took one place.
+/// About how wide a table is that is not wrapped.
 fn natural_width(rows: &Table) -> usize {
     let width = |at: usize, head: &str| {
         let cells = rows.rows.iter().filter_map(|row| row.get(at));
-        cells.map(|cell| cell.chars().count()).chain([head.chars().count()]).max().unwrap_or_default()
+        cells.map(|cell| places(cell)).chain([places(head)]).max().unwrap_or_default()
     };
-    let widths = rows.heads.iter().enumerate().map(|(at, head)| width(at, &head.title) + 2);
-    widths.sum::<usize>().saturating_sub(2)
+    let widths = rows.heads.iter().enumerate().map(|(at, head)| width(at, &head.title) + usize::from(GAP));
+    widths.sum::<usize>().saturating_sub(GAP.into())
 }
 
 /// Addresses, hashes and run ids by their beginning and end; all else as it is.
 fn shorter_ids(cell: &str) -> String {
-    let id = |word: &str| word.len() >= 36 && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    let shown = cell.split(' ').map(|word| {
-        if id(word) { format!("{}…{}", &word[..8], &word[word.len() - 6..]) } else { word.to_owned() }
+    let inside = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let shown = cell.split_inclusive(|c| !inside(c)).map(|part| {
+        let id = part.trim_end_matches(|c| !inside(c));
+        if id.len() < ID {
+            return part.to_owned();
+        }
+        format!("{}…{}{}", &id[..8], &id[id.len() - 6..], &part[id.len()..])
     });
-    shown.collect::<Vec<_>>().join(" ")
+    shown.collect()
+}
+
+/// The widths of columns that a table has within `width`, no word broken; `None` where it has none.
+fn fitted_widths(rows: &Table, width: usize) -> Option<Vec<usize>> {
+    let cells = |at: usize| {
+        let head = rows.heads.get(at).map(|head| head.title.as_str());
+        rows.rows.iter().filter_map(move |row| row.get(at).map(String::as_str)).chain(head)
+    };
+    let columns = 0..rows.heads.len();
+    let widest = |at: usize| cells(at).map(places).max().unwrap_or_default();
+    let longest =
+        |at: usize| cells(at).flat_map(|cell| cell.split(' ')).map(places).max().unwrap_or_default();
+    let mut widths: Vec<usize> = columns.clone().map(longest).collect();
+    let gaps = usize::from(GAP) * rows.heads.len().saturating_sub(1);
+    let mut left = width.checked_sub(widths.iter().sum::<usize>() + gaps)?;
+    // What is left goes first to those that need least to stand in one line.
+    let mut wishes: Vec<(usize, usize)> = columns.map(|at| (widest(at) - widths[at], at)).collect();
+    wishes.sort_unstable();
+    for (n, (wish, at)) in wishes.iter().enumerate() {
+        let given = left / (wishes.len() - n);
+        let given = given.min(*wish);
+        widths[*at] += given;
+        left -= given;
+    }
+    Some(widths)
+}
+
+/// About how many places a text takes in a line.
+fn places(text: &str) -> usize {
+    let is_wide = |c: char| {
+        matches!(u32::from(c), 0x1100..=0x115f | 0x2e80..=0xa4cf | 0xac00..=0xd7a3 | 0xf900..=0xfaff | 0xfe30..=0xfe6f
+            | 0xff00..=0xff60 | 0xffe0..=0xffe6 | 0x1f300..=0x1faff | 0x2_0000..=0x3_fffd)
+    };
+    text.chars().map(|c| if is_wide(c) { 2 } else { 1 }).sum()
+}
+
+/// A table that has no place: for each row its cells below each other, with their heads.
+fn stacked(text: &mut String, rows: &Table, width: usize, style: Style) {
+    let heads: Vec<String> = rows.heads.iter().map(|head| plain(&head.title)).collect();
+    let indent = heads.iter().map(|head| places(head)).max().unwrap_or_default() + usize::from(GAP);
+    for (n, row) in rows.rows.iter().enumerate() {
+        if n > 0 {
+            text.push('\n');
+        }
+        for (head, cell) in heads.iter().zip(row) {
+            let title = style.paint(BOLD, &format!("{head:<indent$}"));
+            for (line, words) in wrapped(&plain(cell), width.saturating_sub(indent)).into_iter().enumerate() {
+                let start = if line == 0 { title.clone() } else { " ".repeat(indent) };
+                let _ = writeln!(text, "{start}{words}");
+            }
+        }
+    }
+}
+
+/// The words of a text in lines of at most so many places; a longer word stands alone in its line.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let Some(line) = lines.last_mut() else { continue };
+        if !line.is_empty() && places(line) + 1 + places(word) > width {
+            lines.push(word.to_owned());
+        } else {
+            line.push_str(if line.is_empty() { "" } else { " " });
+            line.push_str(word);
+        }
+    }
+    lines
 }
 
 /// The widths of the columns, where every character is known to take one place; `None` where that is not so.
@@ -251,6 +344,44 @@ mod tests {
             assert_eq!(text.contains(address), whole, "{text}");
             assert!(whole || text.contains("0xcA11bd…76CA11"), "{text}");
         }
+        let key = format!("plant:testnet:{}:12, and {}.", "G".repeat(56), "7".repeat(35));
+        let want = format!("plant:testnet:GGGGGGGG…GGGGGG:12, and {}.", "7".repeat(35));
+        assert_eq!(shorter_ids(&key), want);
+        assert_eq!(shorter_ids("é, (x) – 世 "), "é, (x) – 世 ");
+    }
+
+    /// Whatever the width: every word of a table is whole somewhere, an id perhaps shortened.
+    #[test]
+    fn nothing_breaks_inside_a_word_or_an_id() {
+        let address = "0xcA11bde05977b3631167028862bE2a173976CA11";
+        let mut table = Table::new(&["MEMBER", ">AMOUNT", "REWARD SPLIT", "WHY"]);
+        table.row([
+            address.into(),
+            "1,234,567.50 vDUSD".into(),
+            "0.250000".into(),
+            "late-notice, in a few words".into(),
+        ]);
+        table.row(["alice".into(), "7.00".into(), String::new(), "incomprehensibilities happen".into()]);
+        let mut words = Page::default();
+        words.table(table.clone());
+        let known: Vec<String> = std::iter::once(table.heads.iter().map(|head| head.title.clone()).collect())
+            .chain(table.rows.clone())
+            .flatten()
+            .flat_map(|cell: String| cell.split(' ').map(str::to_owned).collect::<Vec<_>>())
+            .chain([shorter_ids(address)])
+            .collect();
+        let mut stacked = 0;
+        for width in 20..=140 {
+            let text = page(&words, Style { color: false, width: Some(width) });
+            for word in text.split_whitespace() {
+                assert!(known.contains(&word.to_owned()), "{width}: {word}\n{text}");
+            }
+            let widest = text.lines().map(places).max().unwrap();
+            // A single word may be wider than a terminal.
+            assert!(widest <= usize::from(width) || width < 58, "{width}: {text}");
+            stacked += usize::from(text.starts_with("MEMBER  ") && text.lines().count() > 8);
+        }
+        assert!((5..100).contains(&stacked), "{stacked}");
     }
 
     #[test]

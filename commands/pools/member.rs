@@ -55,24 +55,22 @@ impl Present for AddOutput {
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl member list --limit 20")]
 pub struct List {
-    /// Show at most N members
-    #[arg(long, value_name = "N", default_value_t = 100)]
-    limit: u32,
-    /// Go on after this id, the last one of the page before
-    #[arg(long, value_name = "ID", default_value_t = 0)]
-    after: i64,
+    #[command(flatten)]
+    paging: Paging,
 }
 
 impl List {
     fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let state = app.read()?;
-        let mut members = pool::list_members(state.conn(), self.after, self.limit.saturating_add(1))?;
-        let more = members.len() > self.limit as usize;
-        members.truncate(self.limit as usize);
-        let next_after = members.last().filter(|_| more).map(|member| member.id);
+        let (look, window) = (state.look()?, self.paging.window());
+        let after = window.after()?.unwrap_or_default();
+        let members = pool::list_members(look.conn(), after, window.reach())?;
+        let total = pool::member_count(look.conn())?;
+        let (members, end) = window.page(members, total, |member| member.id.to_string());
         let members = members.into_iter().map(MemberView::from).collect();
-        Outcome::of(&ListOutput { members, next_after })
+        let output = ListOutput { members, end };
+        Outcome::of(&output)?.paged(&output.members, &output.end, self.paging.csv)
     }
 }
 
@@ -81,8 +79,6 @@ impl Present for ListOutput {
         let rows = self.members.iter().map(|m| cells![m.address, m.name]);
         if !table(page, ["ADDRESS", "NAME"], rows) {
             page.line("no members; they appear with: poolctl sync");
-        } else if let Some(after) = self.next_after {
-            page.line(format!("more: poolctl member list --after {after}"));
         }
     }
 }

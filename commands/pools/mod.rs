@@ -15,6 +15,7 @@ use app::pools::views::age;
 use base::clock;
 use evm::ViewStamp;
 use rusqlite::Connection;
+use state::alert::Subject;
 use std::fmt::Display;
 use vault::pool::Pool;
 
@@ -46,15 +47,22 @@ pub struct Shown {
     /// The closed ones too, the newest first
     #[arg(long)]
     closed: bool,
-    /// With --closed: show at most N alerts, newest first
-    #[arg(long, value_name = "N", default_value_t = 50, requires = "closed", value_parser = clap::value_parser!(u32).range(1..))]
-    limit: u32,
+    #[command(flatten)]
+    paging: Paging,
 }
 
 impl Shown {
-    /// How many of all are shown; none where the open ones are.
-    fn limit(&self) -> Option<u32> {
-        self.closed.then_some(self.limit)
+    /// The alerts of these subjects, which `head` names.
+    fn outcome(
+        &self,
+        session: &Session,
+        conn: &Connection,
+        of: &[Subject<'_>],
+        head: &'static str,
+    ) -> Result<Outcome> {
+        let (now, window) = (session.call.run.clock.now(), self.paging.window());
+        let output = AlertsOutput::of(conn, of, self.closed, &window, head, now)?;
+        Outcome::document(&output)?.paged(&output.alerts, &output.end, self.paging.csv)
     }
 }
 

@@ -4,6 +4,7 @@ use crate::pools::{seen, table};
 use crate::shell::options::{REASON, one_line};
 use crate::shell::prelude::*;
 use crate::shell::views::show_verdict;
+use app::paging::cursor;
 use app::pools::views::age;
 use app::pools::withdrawal::{CompleteOutput, FailOutput, ListOutput, RequestOutput, WithdrawalView, what};
 use base::clock;
@@ -12,8 +13,8 @@ use state::WriteContext;
 use vault::pool;
 use vault::risk::verdict::{Verdict, parse_amount};
 use vault::withdrawal::{
-    Completed, Evidence, Filter, Request, Requested, Status, complete, earlier, fail, find, list, request,
-    verdict,
+    Completed, Evidence, Filter, Request, Requested, Status, Withdrawal, complete, count, earlier, fail,
+    find, list, request, verdict,
 };
 
 commands! {
@@ -235,9 +236,8 @@ pub struct List {
     /// Only from this pool, by name or address
     #[arg(long)]
     pool: Option<String>,
-    /// Show at most N withdrawals, newest first
-    #[arg(long, value_name = "N", default_value_t = 100)]
-    limit: u32,
+    #[command(flatten)]
+    paging: Paging,
 }
 
 impl List {
@@ -253,14 +253,16 @@ impl List {
             member: member.transpose()?.map(|member| member.id),
             status,
         };
-        let mut found = list(conn, &filter, self.limit.saturating_add(1))?;
-        let more = found.len() > self.limit as usize;
-        found.truncate(self.limit as usize);
+        let window = self.paging.window();
+        let found = list(conn, &filter, window.after_both()?, window.reach())?;
+        let key = |one: &Withdrawal| cursor(one.requested_at, one.id);
+        let (found, end) = window.page(found, count(conn, &filter)?, key);
         let pools = pool::list(conn)?;
         let now = session.call.run.clock.now();
         let ages = found.iter().map(|withdrawal| age(withdrawal.requested_at, now)).collect();
         let views = found.into_iter().map(|withdrawal| WithdrawalView::in_pools(&pools, withdrawal));
-        Outcome::of(&ListOutput { withdrawals: views.collect::<Result<_>>()?, more, ages })
+        let output = ListOutput { withdrawals: views.collect::<Result<_>>()?, end, ages };
+        Outcome::of(&output)?.paged(&output.withdrawals, &output.end, self.paging.csv)
     }
 }
 
@@ -275,8 +277,6 @@ impl Present for ListOutput {
         let heads = [">ID", "POOL", "MEMBER", ">SHARES", ">ASSETS", "STATUS", "REQUESTED", "TX OR ERROR"];
         if !table(page, heads, rows) {
             page.line("no withdrawals");
-        } else if self.more {
-            page.line("there are older ones: --limit");
         }
     }
 }

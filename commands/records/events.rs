@@ -2,13 +2,15 @@
 
 use crate::shell::options::bad_duration;
 use crate::shell::prelude::*;
+use app::paging::PageEnd;
 use base::clock::{self, BadDuration};
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 use state::{ChainReport, Event, EventFilter, State};
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
-/// Show the audit log, follow it, or verify it
+/// Show the newest events of the audit log, oldest first; follow the log, or verify it
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl events --kind reward. --since 24h")]
 pub struct Events {
@@ -24,22 +26,24 @@ pub struct Events {
     /// Only since this time (RFC 3339), or not longer ago than this (as in 24h)
     #[arg(long, value_name = "TIME", value_parser = since)]
     since: Option<Timestamp>,
-    /// Show the newest N events, oldest first
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
-    limit: u32,
     /// Then wait for new ones, until Ctrl-C; with --json an object a line, the result last
-    #[arg(long, short)]
+    #[arg(long, short, conflicts_with_all = ["after", "csv"])]
     follow: bool,
     /// Verify the whole hash chain instead; exit code 5 names the first broken row
-    #[arg(long, conflicts_with_all = ["kind", "subject", "run", "since", "limit", "follow"])]
+    #[arg(long, conflicts_with_all = ["kind", "subject", "run", "since", "limit", "after", "all", "csv", "follow"])]
     verify: bool,
+    #[command(flatten)]
+    paging: Paging,
 }
 
 /// What `events` shows.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct EventsOutput {
-    /// The events, oldest first; empty with `--verify`.
+    /// The events, oldest first; empty with `--verify`. The next page has older ones.
     pub events: Vec<Event>,
+    /// Where the page ends.
+    #[serde(flatten)]
+    pub end: PageEnd,
     /// The walk over the chain, with `--verify`.
     pub chain: Option<ChainReport>,
 }
@@ -50,27 +54,55 @@ impl Events {
         if self.verify {
             let chain = state::verify_chain(state.conn())?;
             let failure = chain.clone().into_result().err();
-            return Ok(Outcome::of(&EventsOutput { events: Vec::new(), chain: Some(chain) })?.but(failure));
+            let output = EventsOutput { events: Vec::new(), end: PageEnd::default(), chain: Some(chain) };
+            return Ok(Outcome::of(&output)?.but(failure));
         }
+        let window = self.paging.window();
         let filter = EventFilter {
             kind: self.kind,
             subject: self.subject,
             run_id: self.run,
             // The same form as in the log, where times are compared as texts.
             since: self.since.map(|time| format!("{time:.3}")),
-            limit: Some(self.limit),
+            after: window.after()?,
+            limit: window.limit,
         };
         if self.follow {
             return follow(session, &state, &filter);
         }
-        Outcome::of(&EventsOutput { events: state::list_events(state.conn(), &filter)?, chain: None })
+        let look = state.look()?;
+        let total = state::count_events(look.conn(), &filter)?;
+        let filter = EventFilter { limit: Some(window.reach()), ..filter };
+        let found = state::list_events(look.conn(), &filter)?;
+        let (mut events, end) = window.page(found, total, |event| event.id.to_string());
+        events.sort_unstable_by_key(|event| event.id);
+        let output = EventsOutput { events, end, chain: None };
+        Outcome::of(&output)?.paged(&output.events, &output.end, self.paging.csv)
     }
 }
 
 const HEADS: [&str; 6] = [">ID", "AT", "ACTOR", "KIND", "SUBJECT", "PAYLOAD"];
 
 fn row(Event { id, at, actor, kind, subject, payload, .. }: &Event) -> [String; 6] {
-    cells![id, at, actor, kind, subject, payload.to_string()]
+    cells![id, at, actor, kind, subject, said(payload)]
+}
+
+/// The particulars for a person: `name value, name value`.
+fn said(value: &Value) -> String {
+    let within = |value: &Value| match value {
+        Value::Object(_) => format!("({})", said(value)),
+        other => said(other),
+    };
+    match value {
+        Value::Null => "–".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(values) => format!("[{}]", values.iter().map(within).collect::<Vec<_>>().join(", ")),
+        Value::Object(fields) => {
+            let fields = fields.iter().map(|(name, value)| format!("{name} {}", within(value)));
+            fields.collect::<Vec<_>>().join(", ")
+        }
+        other => other.to_string(),
+    }
 }
 
 /// Reads a time, or a span before now.
@@ -144,10 +176,11 @@ pub struct FollowOutput {
 fn follow(session: &Session, state: &State, filter: &EventFilter) -> Result<Outcome> {
     let place = identity(state)?;
     let mut teller = Teller { session, shown: 0 };
-    let (before, mut last_id) = {
+    let (mut before, mut last_id) = {
         let look = state.look()?;
         (state::list_events(look.conn(), filter)?, state::last_event(look.conn())?)
     };
+    before.sort_unstable_by_key(|event| event.id);
     let mut is_read = teller.tell(&before)?;
     while is_read && !session.call.stop.wanted() {
         let new = newer(session, state, last_id)?;

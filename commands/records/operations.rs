@@ -4,6 +4,7 @@ use crate::shell::prelude::*;
 use app::farming::operations::{GiveUpOutput, ListOutput, OperationView, SettleOutput};
 use app::farming::{ended_as, ended_in, time, unsettled};
 use base::clock;
+use kale::farming::Leads;
 use outbox::{Chain, Operation, Outlook};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -22,21 +23,25 @@ commands! {
 /// List the transactions that are not settled yet, oldest first
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl operations list --json")]
-pub struct List {}
+pub struct List {
+    #[command(flatten)]
+    paging: Paging,
+}
 
 impl List {
     fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let state = app.read()?;
-        let mut views = Vec::new();
-        let open = outbox::open(state.conn())?;
-        // Read later: what has ended since is left out.
-        let since: HashMap<i64, i64> = outbox::open_since(state.conn())?.into_iter().collect();
+        let mut operations = Vec::new();
+        let look = state.look()?;
+        let open = outbox::open(look.conn())?;
+        let since: HashMap<i64, i64> = outbox::open_since(look.conn())?.into_iter().collect();
+        let (open, end) = self.paging.window().of_whole(open, |operation| operation.id.to_string())?;
         for operation in open {
             let Some(planned) = since.get(&operation.id).copied() else { continue };
-            let last = outbox::attempts(state.conn(), operation.id)?.pop();
+            let last = outbox::attempts(look.conn(), operation.id)?.pop();
             let until = last.as_ref().and_then(|last| last.valid_until);
-            views.push(OperationView {
+            operations.push(OperationView {
                 id: operation.id,
                 key: operation.key,
                 state: operation.state.into(),
@@ -45,7 +50,8 @@ impl List {
                 valid_until: until.map(|until| clock::rfc3339(i64::try_from(until).unwrap_or(i64::MAX))),
             });
         }
-        Outcome::of(&ListOutput { operations: views })
+        let output = ListOutput { operations, end };
+        Outcome::of(&output)?.paged(&output.operations, &output.end, self.paging.csv)
     }
 }
 
@@ -63,21 +69,24 @@ pub struct Settle {
 impl Settle {
     fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
-        let before = outbox::open_on(app.read()?.conn(), Stellar::NAME)?;
         let mut output = SettleOutput::default();
-        if before.is_empty() {
+        if outbox::open_on(app.read()?.conn(), Stellar::NAME)?.is_empty() {
             return Outcome::of(&output);
         }
         if self.dry.dry_run {
-            for (operation, seen) in unsettled(&app, true, async |farm| farm.look_at_open().await)? {
+            for (operation, seen) in
+                unsettled(&app, true, &Leads::none(), async |farm| farm.look_at_open().await)?
+            {
                 let (known, status) = outlook(&seen);
                 output.take(&operation, known, status, seen.err());
             }
             return Outcome::document(&output);
         }
-        let done = unsettled(&app, false, async |farm| {
+        // Those of farms that other runs lead are theirs to settle.
+        let (before, done) = unsettled(&app, false, &Leads::Free, async |farm| {
             let permit = app.value_permit(farm.work.permit, "finish the transactions that are under way")?;
-            farm.settle(Some(permit), Duration::MAX).await
+            let before = farm.open()?;
+            Ok((before, farm.settle(Some(permit), Duration::MAX).await?))
         })?;
         // What was never signed is given up without a question to anybody.
         let is_done = |operation: &&Operation| done.iter().any(|(one, _)| one.id == operation.id);
@@ -131,7 +140,7 @@ impl GiveUp {
             let code = base::Code::InvalidValue;
             return Err(Error::new(code, "--reason is empty").hint("say why, for the audit log"));
         }
-        let output = unsettled(&app, dry.dry_run, async |farm| {
+        let output = unsettled(&app, dry.dry_run, &Leads::All, async |farm| {
             let given = farm.may_give_up(id).await?;
             if dry.dry_run {
                 return Ok(GiveUpOutput::of(id, given, ["would_give_up", "would_settle"]));

@@ -2,11 +2,11 @@
 
 use crate::output::{Table, words};
 use crate::shell::prelude::*;
-use app::Host;
 use base::files;
 use config::keys::{self, KEYS, Key};
-use config::{Config, Entry, Origin, file, value};
+use config::{Config, Entry, Origin, Sources, file, value};
 use kale::settings::Settings;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -157,22 +157,20 @@ impl CheckOutput {
         {
             output.path = Some(App::absolute(&path)?);
         }
-        match session.sources() {
+        match session.sources_and_faults() {
             Err(e) => output.findings.push(e.into()),
-            Ok(mut sources) => {
-                // A profile that was named on the command line and does not exist is bad input, no finding.
-                let profile = Config::profile_of(&sources)?;
-                if let Ok(config) = Config::resolve(&sources)
-                    && let Ok(state) = state::State::read(&config.state_path()?, session.call.run.clone())
-                {
-                    sources.settings = state::settings(state.conn())?;
-                }
-                output.findings.extend(Config::faults(&sources)?.into_iter().map(Finding::from));
-                if let Ok(config) = Config::resolve(&sources) {
-                    output.findings.extend(unusable(&config).into_iter().map(Finding::from));
+            Ok((sources, faults)) => {
+                match Config::profile_of(&sources) {
+                    Ok(profile) => {
+                        let more = of_settings(session, sources, &faults)?;
+                        output.findings.extend(faults.into_iter().chain(more).map(Finding::from));
+                        output.profile = Some(profile);
+                    }
+                    // One that was named on the command line and does not exist is bad input, no finding.
+                    Err(e) if faults.is_empty() => return Err(e),
+                    Err(_) => output.findings.extend(faults.into_iter().map(Finding::from)),
                 }
                 output.findings.extend(open_to_others(output.path.as_ref()));
-                output.profile = Some(profile);
             }
         }
         // What the environment misspells is a finding here, and a warning elsewhere.
@@ -183,6 +181,32 @@ impl CheckOutput {
         }));
         Ok(output)
     }
+}
+
+/// What is wrong with the settings of the profile, those that the state holds among them, beside these faults of the file.
+fn of_settings(session: &Session, mut sources: Sources, of_file: &[Error]) -> Result<Vec<Error>> {
+    let (config, _) = Config::resolve_all(&sources)?;
+    if let Ok(path) = config.state_path()
+        && let Ok(state) = state::State::read(&path, session.call.run.clone())
+    {
+        sources.settings = state::settings(state.conn())?;
+    }
+    let (config, mut faults) = Config::resolve_all(&sources)?;
+    // What is ill formed is left out there, and not missing for that; nor is what stands in a file that cannot be read.
+    let is_unread = !of_file.is_empty() && sources.file.profiles.is_empty();
+    let is_ill = |key: &str| {
+        let of_it = |e: &Error| key_of(e).is_some_and(|place| place.ends_with(&format!(".{key}")));
+        of_file.iter().any(of_it) || !config.entries().iter().any(|one| one.key.name == key)
+    };
+    let is_told =
+        |e: &Error| e.code() == Code::MissingSetting && (is_unread || key_of(e).is_some_and(is_ill));
+    faults.extend(unusable(&config).into_iter().filter(|e| !is_told(e)));
+    Ok(faults)
+}
+
+/// The setting that an error is about.
+fn key_of(e: &Error) -> Option<&str> {
+    e.details().get("key").and_then(Value::as_str)
 }
 
 /// What a command would refuse although each setting is well formed. A profile may have one network or both: an EVM chain
@@ -196,7 +220,7 @@ fn unusable(config: &Config) -> Vec<Error> {
     if stellar.is_some() {
         found.extend(config.require("stellar.network").err());
         found.extend(app::farm_contract(config).err());
-        found.extend(Settings::of(config).err());
+        found.extend(Settings::faults(config));
     }
     found
 }
@@ -205,9 +229,9 @@ fn unusable(config: &Config) -> Vec<Error> {
 fn open_to_others(path: Option<&PathBuf>) -> Option<Finding> {
     let path = path?;
     let mode = std::fs::metadata(path).ok()?.permissions().mode();
-    let holds_keys = file::read(path).is_ok_and(|file| {
-        file.profiles.values().flatten().any(|(name, _)| keys::find(name).is_some_and(Key::secret))
-    });
+    let (file, _) = file::read_all(path);
+    let holds_keys =
+        file.profiles.values().flatten().any(|(name, _)| keys::find(name).is_some_and(Key::secret));
     (holds_keys && mode & 0o077 != 0).then(|| Finding {
         code: Code::InvalidConfig.as_str(),
         message: format!("config {} holds endpoints and can be read by others", path.display()),

@@ -2,8 +2,10 @@
 
 use crate::shell::prelude::*;
 use app::watching::{ConfigFacts, Contents, InfoOutput, Network, StateFacts, endpoints, limits};
-use base::files;
+use base::{clock, files};
 use config::profile;
+use state::State;
+use watch::leases::leases;
 
 /// Show versions, networks, the state and the limits in force
 ///
@@ -24,7 +26,10 @@ impl Info {
         if let Some(e) = fault {
             session.call.warn(format!("the state cannot be read: {e}"));
         }
+        let read = contents.is_ok().then(|| app.read()).transpose()?;
+        let leases = leases(&state_path, read.as_ref().map(State::conn))?;
         let output = InfoOutput {
+            leases,
             version: env!("CARGO_PKG_VERSION"),
             sqlite: rusqlite::version(),
             schema: state::SCHEMA_VERSION,
@@ -80,6 +85,11 @@ impl Present for InfoOutput {
             ("stellar endpoints", list(&self.stellar)),
             ("kale farm", self.stellar.farm.clone().unwrap_or_else(|| "not known".to_owned())),
         ]);
+        if !self.leases.is_empty() {
+            page.gap().rows(["HELD", "BY", "SINCE"], &self.leases, |one| {
+                cells![one.what(), one.by(), one.since.map(clock::rfc3339)]
+            });
+        }
         let state = self.state.path.display();
         let mut pairs = vec![("state", state.to_string())];
         match (&self.state.contents, self.state.fault) {

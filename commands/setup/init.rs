@@ -66,9 +66,13 @@ impl Init {
         }
 
         // The state first: if it cannot be had, no config file is left behind that names it.
-        let created = !files::is_there(&state_path)?;
+        let mut created = !files::is_there(&state_path)?;
         if created && !dry_run {
-            state::create(&state_path)?;
+            created = match state::create(&state_path) {
+                // Another run has just made it.
+                Err(e) if e.code() == Code::Conflict => false,
+                made => made.map(|()| true)?,
+            };
         }
         if !created {
             State::read(&state_path, session.call.run.clone())?;

@@ -128,7 +128,7 @@ const fn meaning(exit: Exit) -> &'static str {
             "refused: needs --yes, or a guard (breaker, wrong network, a withdrawal that does not validate) says no"
         }
         Exit::Found => "a check found something, or there is no valid price",
-        Exit::Locked => "the state is locked by another run",
+        Exit::Locked => "held by another run: the pools, a farm, an account, or the state",
         Exit::KeyStore => "the key store could not be unlocked",
         Exit::Transient => "transient: endpoints unreachable or rate limited; try again",
         Exit::Unknown => "outcome unknown: a transaction was sent and not yet seen",

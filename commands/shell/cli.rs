@@ -6,7 +6,7 @@ use crate::records::{events, operations, state};
 use crate::setup::{completions, config, help, info, init, man, schema, version};
 use crate::shell::options::{Options, When};
 use crate::shell::registry::commands;
-use crate::watch::{doctor, health, metrics, report};
+use crate::watch::{doctor, health, metrics, notify, report, status};
 #[cfg(feature = "sandbox")]
 use crate::{demo, sandbox};
 use base::{Code, Error, Result};
@@ -40,6 +40,7 @@ commands! {
         Init(init::Init) = "init": init::InitOutput;
         #[cfg(feature = "sandbox")]
         Demo(demo::Demo) = "demo": demo::DemoOutput => demo::stage::Line<'static>;
+        Status(status::Status) = "status": app::watching::status::StatusOutput | status::WatchOutput => status::Line<'static>;
         Sync(sync::Sync) = "sync": app::pools::sync::SyncOutput;
         #[command(subcommand)] Pool(pool::Command) in pool;
         #[command(subcommand)] Member(member::Command) in member;
@@ -61,6 +62,7 @@ commands! {
         Events(events::Events) = "events": events::EventsOutput | events::FollowOutput => events::Line<'static>;
         Doctor(doctor::Doctor) = "doctor": app::watching::DoctorOutput;
         Health(health::Health) = "health": app::watching::health::HealthOutput;
+        #[command(subcommand)] Notify(notify::Command) in notify;
         Metrics(metrics::Metrics) = "metrics": app::watching::MetricsOutput;
         Report(report::Report) = "report": app::watching::ReportOutput;
         Info(info::Info) = "info": app::watching::InfoOutput;

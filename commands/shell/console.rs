@@ -59,8 +59,11 @@ impl Console {
         if self.json {
             return print(&render::json(report, self.out_terminal));
         }
-        let (page, notices) =
-            (render::page(&report.outcome.page, self.out), render::notices(report, self.err));
+        let page = match &report.outcome.csv {
+            Some(csv) => csv.clone(),
+            None => render::page(&report.outcome.page, self.out),
+        };
+        let notices = render::notices(report, self.err);
         // What a dry run would do is read with that in mind, so it is said first.
         if report.dry_run {
             note(&notices);
@@ -112,6 +115,13 @@ impl Console {
     /// Shows a page before the command ends.
     pub fn present(&self, page: &crate::output::Page) -> Result<()> {
         print(&render::page(page, self.out))
+    }
+
+    /// Shows a page in the place of the one before: on a terminal over it, elsewhere below it. False where nobody reads it any
+    /// more.
+    pub fn redraw(&self, page: &crate::output::Page) -> Result<bool> {
+        let (page, clear) = (render::page(page, self.out), "\u{1b}[H\u{1b}[2J");
+        write(&if self.out_terminal { format!("{clear}{page}") } else { format!("{page}\n") })
     }
 
     /// Shows an error that came after the report.

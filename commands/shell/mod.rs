@@ -18,7 +18,7 @@ pub mod views;
 /// What nearly every command uses.
 pub mod prelude {
     pub use super::console::Console;
-    pub use super::options::DryRun;
+    pub use super::options::{DryRun, Paging};
     pub use super::session::Session;
     pub(crate) use crate::output::cells;
     pub use crate::output::{Cell, Outcome, Page, Present};

@@ -1,5 +1,6 @@
 //! The flags that every command takes.
 
+use app::paging::Window;
 use base::clock::{self, BadDuration};
 use base::{Code, Error, Result};
 use clap::{ArgAction, Args, ValueEnum};
@@ -51,8 +52,8 @@ pub struct Options {
     #[arg(long, global = true, value_name = "PATH", hide_short_help = true)]
     pub passphrase_file: Option<PathBuf>,
 
-    /// Wait at most this long for the state's lock, as in 30s or 5m
-    #[arg(long, global = true, value_name = "DURATION", value_parser = duration, hide_short_help = true)]
+    /// Wait at most this long, up to 1d, for what another run holds; default: 10s
+    #[arg(long, global = true, value_name = "DURATION", value_parser = wait, hide_short_help = true)]
     pub wait: Option<Duration>,
 
     /// Write the run's metrics to this file, as Prometheus text
@@ -93,6 +94,34 @@ pub struct DryRun {
     pub dry_run: bool,
 }
 
+/// Rows of a page where nothing else is asked for.
+const PAGE: u32 = 50;
+
+/// The flags of every list.
+#[derive(Debug, Clone, Args)]
+pub struct Paging {
+    /// Show at most N; 50 unless something else is said
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: Option<u32>,
+    /// Go on where the page before ended: with its cursor
+    #[arg(long, value_name = "CURSOR")]
+    pub after: Option<String>,
+    /// Show everything
+    #[arg(long, conflicts_with = "limit")]
+    pub all: bool,
+    /// Write CSV: a line a row, named by the fields of the JSON output
+    #[arg(long, conflicts_with = "json")]
+    pub csv: bool,
+}
+
+impl Paging {
+    /// What they ask for.
+    pub fn window(&self) -> Window {
+        let limit = (!self.all).then_some(self.limit.unwrap_or(PAGE));
+        Window { limit, after: self.after.clone() }
+    }
+}
+
 /// Most characters of a reason.
 pub const REASON: usize = 500;
 
@@ -104,6 +133,19 @@ pub fn one_line<'a>(flag: &str, text: &'a str, longest: usize) -> Result<&'a str
         return Err(Error::new(Code::InvalidValue, why).detail("flag", flag));
     }
     Ok(line)
+}
+
+/// What `--wait` is where it is not given.
+pub const WAIT: Duration = Duration::from_secs(10);
+
+/// A `--wait` value.
+fn wait(text: &str) -> Result<Duration> {
+    let wait = duration(text)?;
+    if wait > Duration::from_hours(24) {
+        let why = format!("invalid duration: \"{text}\" is longer than 1d");
+        return Err(Error::new(Code::InvalidValue, why).hint("the longest wait is 1d"));
+    }
+    Ok(wait)
 }
 
 /// Reads a duration with its unit.

@@ -2,15 +2,11 @@
 
 use crate::output::words;
 use crate::shell::session::{Session, runtime};
-use base::{Code, Endpoint, Error, Exit, Result, files};
-use keys::read_private;
+use app::{one_line, private_text};
+use base::{Code, Endpoint, Error, Exit, Result};
 use net::ping::{Step, ping};
 use std::path::Path;
 use std::thread::JoinHandle;
-use zeroize::Zeroizing;
-
-/// A credential with the URL is never larger, bytes.
-const MOST: u64 = 64 << 10;
 
 /// The pings of one run.
 pub struct Pings {
@@ -56,24 +52,12 @@ fn send(url: &Endpoint, command: &str, step: Step) -> Result<()> {
     runtime()?.block_on(ping(url, command, step))
 }
 
-/// The URL that stands in a file which only its owner may read, or in a credential: the service manager guards these, and
-/// its access lists show as group bits.
+/// The URL that stands in a file which only its owner may read, or in a credential.
 fn url_of(path: &Path, credentials: Option<&Path>) -> Result<Endpoint> {
-    let bytes = if credentials.is_some_and(|folder| path.starts_with(folder)) {
-        files::read(path, MOST).map(Zeroizing::new).map_err(|e| {
-            Error::new(Code::Io, format!("cannot read the credential {}: {e}", path.display()))
-        })?
-    } else {
-        read_private("ping URL file", path, Code::Io)?
-    };
+    let bytes = private_text("ping URL file", path, credentials, Code::Io)?;
     let bad =
         |why: &str| Error::new(Code::InvalidValue, format!("the ping URL file {}: {why}", path.display()));
-    let text = std::str::from_utf8(&bytes).map_err(|_| bad("no UTF-8 text"))?;
-    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    match (lines.next(), lines.next()) {
-        // Its errors name places, never the text.
-        (Some(url), None) => Endpoint::parse(url, 1).map_err(|e| bad(e.message())),
-        (None, _) => Err(bad("it is empty")),
-        (Some(_), Some(_)) => Err(bad("more than one line")),
-    }
+    let url = one_line(&bytes).map_err(bad)?;
+    // Its errors name places, never the text.
+    Endpoint::parse(url, 1).map_err(|e| bad(e.message()))
 }

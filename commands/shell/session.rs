@@ -2,7 +2,7 @@
 
 use crate::shell::console::{Console, ask, ask_secret};
 use crate::shell::logs;
-use crate::shell::options::Options;
+use crate::shell::options::{Options, WAIT};
 use app::{Call, Host, Secret, passphrase_of};
 use base::clock::Clock;
 use base::{Code, Error, Exit, Progress, Result, Stop, files};
@@ -48,7 +48,7 @@ impl Session {
         let stop = Stop::default();
         listen(&stop);
         let mut call = Call::new(command, run, stop);
-        (call.agreed, call.wait) = (options.yes, options.wait.unwrap_or_default());
+        (call.agreed, call.wait) = (options.yes, options.wait.unwrap_or(WAIT));
         for (name, near) in stray_env(&env) {
             let near = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
             call.warn(format!("the environment names {name}, which poolctl does not know{near}"));
@@ -69,6 +69,22 @@ impl Session {
                 .hint("set HOME, or name the file with --config or POOLCTL_CONFIG")
         })?;
         Ok((folders.0.join("poolctl").join("config.toml"), "default"))
+    }
+
+    /// Everything that settings come from, and all that is wrong with the config file.
+    pub fn sources_and_faults(&self) -> Result<(Sources, Vec<Error>)> {
+        let (file, faults) = match self.config_path() {
+            Ok((path, _)) if files::is_there(&path)? => file::read_all(&path),
+            Ok((_, "default")) | Err(_) => (ConfigFile::default(), Vec::new()),
+            Ok((path, origin)) => {
+                return Err(Error::new(
+                    Code::InvalidConfig,
+                    format!("there is no config file at {} ({origin})", path.display()),
+                )
+                .hint("create it with: poolctl init"));
+            }
+        };
+        Ok((self.sources_with(file)?, faults))
     }
 
     /// Everything that settings come from, with a config file that was read already, or none.
@@ -103,18 +119,8 @@ impl Host for Session {
     }
 
     fn sources(&self) -> Result<Sources> {
-        let file = match self.config_path() {
-            Ok((path, _)) if files::is_there(&path)? => file::read(&path)?,
-            Ok((_, "default")) | Err(_) => ConfigFile::default(),
-            Ok((path, origin)) => {
-                return Err(Error::new(
-                    Code::InvalidConfig,
-                    format!("there is no config file at {} ({origin})", path.display()),
-                )
-                .hint("create it with: poolctl init"));
-            }
-        };
-        self.sources_with(file)
+        let (sources, faults) = self.sources_and_faults()?;
+        faults.into_iter().next().map_or(Ok(sources), Err)
     }
 
     fn configured(&self, config: &Config) {

@@ -7,6 +7,7 @@ use ::stellar::known;
 use app::watching::{DoctorOutput, LineView};
 use base::{Remedy, run};
 use config::Config;
+use kale::farming::code;
 use kale::purse::Books;
 use kale::rows::{self, FarmerRow, OpenPail};
 use kale::settings::Settings;
@@ -172,10 +173,15 @@ fn of_networks(app: &App<'_>, household: Household, lines: &mut Vec<Line>) {
             // The lines above say why.
             _ => Books::default(),
         };
+        let farm = app.farm_contract();
+        let pinned = match (&farm, app.read()) {
+            (Ok(farm), Ok(state)) => code::pinned(state.look()?.conn(), farm)?,
+            _ => None,
+        };
         let wanted = stellar::Wanted {
             known: known(app.config.require("stellar.network")?)?,
             // Where no farming is done, a network without a known farm has none to look for.
-            farm: match app.farm_contract() {
+            farm: match farm {
                 Err(e) if farms => return Err(e),
                 farm => farm.ok(),
             },
@@ -183,6 +189,7 @@ fn of_networks(app: &App<'_>, household: Household, lines: &mut Vec<Line>) {
             pails,
             books,
             harvest_alarm: settings.harvest_alarm,
+            code: settings.wasm_hash.or(pinned),
         };
         Ok::<_, Error>((app.client_config()?, wanted, options("stellar")?))
     });

@@ -70,11 +70,7 @@ fn findings(report: &HealthReport) -> Vec<String> {
         .troubles
         .iter()
         .map(|trouble| format!("{} {}: {}", trouble.kind, trouble.subject, trouble.why));
-    let stuck = (report.operations.grade != Grade::Ok).then(|| {
-        let operations = &report.operations;
-        let age = operations.oldest_sec.map_or_else(|| "dated in the future".to_owned(), clock::span);
-        format!("{} not settled, the oldest for {age}", counted(operations.count, "transaction"))
-    });
+    let stuck = (report.operations.grade != Grade::Ok).then(|| report.operations.why());
     late.chain(open).chain(stuck).collect()
 }
 
@@ -84,12 +80,7 @@ fn late(check: &Checked) -> String {
         Some(subject) => format!("{} of {subject}", vital.check),
         None => vital.check.to_owned(),
     };
-    let limit = clock::span(vital.limit_sec);
-    match (check.age_sec, vital.last) {
-        (None, _) => format!("{what}: dated in the future"),
-        (Some(age), Some(_)) => format!("{what}: {} ago, the limit is {limit}", clock::span(age)),
-        (Some(age), None) => format!("{what}: never, {} after it was due", clock::span(age)),
-    }
+    format!("{what}: {}", check.age_in_words())
 }
 
 fn failure(report: &HealthReport) -> Option<Error> {
@@ -100,6 +91,9 @@ fn failure(report: &HealthReport) -> Option<Error> {
     let error = match (fix, report.troubles.first().map(|trouble| trouble.area)) {
         (Some(fix), _) => error.hint(say("run: ").then(fix.clone())),
         (None, Some(Area::Risk)) => error.hint("see: poolctl risk violations"),
+        (None, Some(Area::Notify)) => {
+            error.hint("see: poolctl notify list; try the channel with: poolctl notify test")
+        }
         (None, Some(Area::Oracle)) => error.hint("see: poolctl oracle alerts"),
         (None, Some(Area::Farm)) => {
             error.hint("run: poolctl harvest; what differs from the chain: poolctl farm reconcile")

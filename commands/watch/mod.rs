@@ -1,6 +1,8 @@
-//! What looks at everything and changes nothing.
+//! What looks at everything, and what tells of it.
 
 pub mod doctor;
 pub mod health;
 pub mod metrics;
+pub mod notify;
 pub mod report;
+pub mod status;

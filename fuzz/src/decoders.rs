@@ -72,7 +72,9 @@ pub const ALL: &[Decoder] = &[
     decoder("stellar-fees", LITTLE, |bytes| result(bytes, |raw| soroban::fee_stats(raw).is_ok())),
     decoder("stellar-simulation", XDR, |bytes| result(bytes, |raw| soroban::simulation(raw).is_ok())),
     decoder("stellar-sent", XDR, |bytes| result(bytes, |raw| soroban::sent(raw, SENT).is_ok())),
-    decoder("stellar-transaction", XDR, |bytes| result(bytes, |raw| soroban::lookup(raw).is_ok())),
+    decoder("stellar-transaction", XDR, |bytes| {
+        result(bytes, |raw| soroban::lookup(raw, stellar::Newer::than_known(u32::MAX)).is_ok())
+    }),
     decoder("stellar-events", XDR, |bytes| result(bytes, |raw| soroban::events(raw).is_ok())),
     decoder("stellar-envelope", XDR, |bytes| {
         text(bytes).is_some_and(|text| transaction::read(text).is_some())

@@ -74,7 +74,8 @@ fn inputs_follow_from_the_seed() {
     assert_eq!(first, inputs(7));
     assert_ne!(first, inputs(8));
     let different: BTreeSet<&Vec<u8>> = first.iter().collect();
-    assert!(different.len() > 1000, "{}", different.len());
+    // How many are the same depends on what the target takes: short ones come again.
+    assert!(different.len() > 500, "{}", different.len());
 }
 
 fn target(name: &str) -> Decoder {

@@ -4,6 +4,7 @@
 
 mod context;
 pub mod farming;
+pub mod paging;
 pub mod pools;
 pub mod state;
 pub mod watching;
@@ -11,4 +12,6 @@ pub mod watching;
 pub use context::call::Call;
 pub use context::document::Document;
 pub use context::host::{Host, Secret};
-pub use context::{App, conceal, edit_keys, failures, farm_contract, open_keys, passphrase_of};
+pub use context::{
+    App, conceal, edit_keys, failures, farm_contract, one_line, open_keys, passphrase_of, private_text,
+};

@@ -82,6 +82,7 @@ codes! {
     StateChanged Transient "state_changed" "What was decided from kept being changed by other runs.";
     Behind Transient "behind" "The endpoint knows less of the chain than the state does.";
     Rpc Failed "rpc_error" "The node answered with an error of its own.";
+    NewerProtocol Failed "newer_protocol" "The network is at a newer protocol than this build can read.";
     UnsupportedAuth Failed "unsupported_auth" "A contract call that asks for signatures that poolctl does not give.";
     TransactionFailed Failed "transaction_failed" "A transaction that the network refused or that failed on it.";
     FeeCapped Transient "fee_capped" "Inclusion costs more than the configured cap allows to offer.";
@@ -89,6 +90,7 @@ codes! {
     NoPrice Found "no_price" "No valid price.";
     NoQuorum Found "no_quorum" "Too few of an asset's feeds have a valid price.";
     SpreadExceeded Found "spread_exceeded" "The prices of an asset's feeds lie too far apart.";
+    Undelivered Found "undelivered" "A notification was given up after its last try.";
     StateLocked Locked "state_locked" "Another run holds the state.";
     LeaseHeld Locked "lease_held" "Another run acts on the same farm, account or pools.";
     KeysLocked Locked "keys_locked" "Another run changes the key store.";

@@ -1,6 +1,6 @@
 //! The config file: one table per profile, flattened to dotted keys; unknown ones are refused by name.
 
-use super::keys::{self, KEYS};
+use super::keys::{self, KEYS, Key, Kind};
 use super::profile::BUILT_IN;
 use base::{Code, Error, Result, files, say};
 use std::collections::BTreeMap;
@@ -25,86 +25,124 @@ pub struct ConfigFile {
 /// `invalid_config` for what is not TOML or has the wrong type, `unknown_key` with the nearest known key.
 /// The text of the file is never quoted: it may hold endpoint secrets.
 pub fn read(path: &Path) -> Result<ConfigFile> {
+    first(read_all(path))
+}
+
+/// As [`read`], with everything that is wrong; what is right is read all the same.
+pub fn read_all(path: &Path) -> (ConfigFile, Vec<Error>) {
     let unreadable = |why: &dyn std::fmt::Display| {
-        Error::new(Code::InvalidConfig, format!("cannot read config {}: {why}", path.display()))
+        let why = format!("cannot read config {}: {why}", path.display());
+        (ConfigFile::default(), vec![Error::new(Code::InvalidConfig, why)])
     };
     if path == Path::new("/dev/null") {
-        return Ok(ConfigFile::default());
+        return (ConfigFile::default(), Vec::new());
     }
-    let bytes = files::read_file(path, MOST).map_err(|e| unreadable(&e))?;
-    let text = String::from_utf8(bytes).map_err(|_| unreadable(&"it is not UTF-8 text"))?;
-    parse(&text, &path.display().to_string())
+    let bytes = match files::read_file(path, MOST) {
+        Ok(bytes) => bytes,
+        Err(e) => return unreadable(&e),
+    };
+    match String::from_utf8(bytes) {
+        Ok(text) => parse_all(&text, &path.display().to_string()),
+        Err(_) => unreadable(&"it is not UTF-8 text"),
+    }
 }
 
 /// Reads the text of a config file; `shown` names it in errors.
 pub fn parse(text: &str, shown: &str) -> Result<ConfigFile> {
-    let table: Table = text.parse().map_err(|e: toml::de::Error| {
-        let line = e.span().map_or(0, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-        Error::new(Code::InvalidConfig, format!("config {shown}, line {line}: {}", e.message()))
-    })?;
-    let mut file = ConfigFile::default();
+    first(parse_all(text, shown))
+}
+
+fn first((file, faults): (ConfigFile, Vec<Error>)) -> Result<ConfigFile> {
+    faults.into_iter().next().map_or(Ok(file), Err)
+}
+
+fn parse_all(text: &str, shown: &str) -> (ConfigFile, Vec<Error>) {
+    let (mut file, mut faults) = (ConfigFile::default(), Vec::new());
+    let table: Table = match text.parse() {
+        Ok(table) => table,
+        Err(e) => {
+            let e: toml::de::Error = e;
+            let line =
+                e.span().map_or(0, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+            let why = format!("config {shown}, line {line}: {}", e.message());
+            return (file, vec![Error::new(Code::InvalidConfig, why)]);
+        }
+    };
     for (name, value) in table {
         match (name.as_str(), value) {
             ("profile", Value::String(profile)) => file.profile = Some(profile),
             ("profiles", Value::Table(profiles)) => {
                 for (profile, value) in profiles {
                     let Value::Table(settings) = value else {
-                        return Err(ill_typed(shown, &format!("profiles.{profile}"), "a table"));
+                        faults.push(ill_typed(shown, &format!("profiles.{profile}"), "a table"));
+                        continue;
                     };
                     let mut found = BTreeMap::new();
-                    flatten(shown, &profile, "", settings, &mut found)?;
+                    flatten(&Place { shown, profile: &profile }, "", settings, &mut found, &mut faults);
                     file.profiles.insert(profile, found);
                 }
             }
-            ("profile", _) => return Err(ill_typed(shown, "profile", "a text")),
-            ("profiles", _) => return Err(ill_typed(shown, "profiles", "a table")),
-            (other, _) => return Err(unknown(shown, other, ["profile", "profiles"].into_iter())),
+            ("profile", _) => faults.push(ill_typed(shown, "profile", "a text")),
+            ("profiles", _) => faults.push(ill_typed(shown, "profiles", "a table")),
+            (other, _) => faults.push(unknown(shown, other, ["profile", "profiles"].into_iter())),
         }
     }
     if let Some(profile) = &file.profile {
-        known_profile(profile, &file)?;
+        faults.extend(known_profile(profile, &file).err());
     }
-    Ok(file)
+    (file, faults)
+}
+
+/// Where in which file.
+struct Place<'a> {
+    shown: &'a str,
+    profile: &'a str,
 }
 
 fn flatten(
-    shown: &str,
-    profile: &str,
+    at: &Place<'_>,
     prefix: &str,
     table: Table,
     found: &mut BTreeMap<&'static str, String>,
-) -> Result<()> {
+    faults: &mut Vec<Error>,
+) {
     for (name, value) in table {
         let dotted = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };
-        let place = || format!("profiles.{profile}.{dotted}");
         match (keys::find(&dotted), value) {
             (None, Value::Table(inner)) if KEYS.iter().any(|k| k.name.starts_with(&format!("{dotted}."))) => {
-                flatten(shown, profile, &dotted, inner, found)?;
+                flatten(at, &dotted, inner, found, faults);
             }
-            (None, _) => return Err(unknown(shown, &dotted, KEYS.iter().map(|k| k.name))),
-            (Some(key), value) => {
-                let text = match value {
-                    Value::String(text) => text,
-                    Value::Integer(n) => n.to_string(),
-                    Value::Boolean(b) => b.to_string(),
-                    Value::Array(items) if key.is_list() => items
-                        .into_iter()
-                        .map(|item| match item {
-                            Value::String(text) => Ok(text),
-                            _ => Err(ill_typed(shown, &place(), "a list of texts")),
-                        })
-                        .collect::<Result<Vec<_>>>()?
-                        .join(","),
-                    Value::Float(_) => {
-                        return Err(ill_typed(shown, &place(), "a decimal in quotes, like \"2.5\""));
-                    }
-                    _ => return Err(ill_typed(shown, &place(), "a single value")),
-                };
-                found.insert(key.name, text);
-            }
+            (None, _) => faults.push(unknown(at.shown, &dotted, KEYS.iter().map(|k| k.name))),
+            (Some(key), value) => match text_of(key, value) {
+                Ok(text) => {
+                    found.insert(key.name, text);
+                }
+                Err(want) => {
+                    let place = format!("profiles.{}.{dotted}", at.profile);
+                    faults.push(ill_typed(at.shown, &place, want));
+                }
+            },
         }
     }
-    Ok(())
+}
+
+/// A value as text, or what it should be.
+fn text_of(key: &Key, value: Value) -> Result<String, &'static str> {
+    match value {
+        Value::String(text) => Ok(text),
+        Value::Integer(n) => Ok(n.to_string()),
+        Value::Boolean(b) => Ok(b.to_string()),
+        Value::Table(channels) if key.kind == Kind::Channels => Ok(channels.to_string()),
+        Value::Array(items) if key.is_list() => {
+            let texts = items.into_iter().map(|item| match item {
+                Value::String(text) => Ok(text),
+                _ => Err("a list of texts"),
+            });
+            Ok(texts.collect::<Result<Vec<_>, _>>()?.join(","))
+        }
+        Value::Float(_) => Err("a decimal in quotes, like \"2.5\""),
+        _ => Err("a single value"),
+    }
 }
 
 /// Refuses a profile that is neither built in nor in the file.
@@ -154,6 +192,15 @@ mod tests {
     }
 
     #[test]
+    fn channels_are_tables() {
+        let text = "[profiles.a.notify.channels.ops]\nservice = 'ntfy'\nurl_file = 'x \\\"y'\n[profiles.a.notify]\nattempts = 3\n";
+        let file = parse(text, "c.toml").unwrap();
+        let channels = crate::channels::parse(&file.profiles["a"]["notify.channels"]).unwrap();
+        assert_eq!(channels[0].url, Some(crate::channels::Secret::File("x \\\"y".into())));
+        assert_eq!(file.profiles["a"]["notify.attempts"], "3");
+    }
+
+    #[test]
     fn mistakes_are_named() {
         for (text, code, needle) in [
             ("profil = 'x'", Code::UnknownKey, "did you mean \"profile\"?"),
@@ -169,5 +216,28 @@ mod tests {
             let said = e.remedy().map(ToString::to_string).unwrap_or_default();
             assert!(said.contains(needle), "{text}: {e:?}");
         }
+    }
+
+    #[test]
+    fn every_mistake_is_named_and_what_is_right_is_read() {
+        let (file, faults) = parse_all(
+            "odd = 1\nprofile = 'mine'\n[profiles.mine]\nevm.chain_id = 5\nevm.chainid = 6\nreward.block_reward = 2.5\n\
+             evm.rpc_urls = [1]\n[profiles.other]\nlog.level = [2]\n",
+            "c.toml",
+        );
+        assert_eq!(file.profiles["mine"], BTreeMap::from([("evm.chain_id", "5".to_owned())]));
+        let mut words: Vec<&str> = faults.iter().map(Error::message).collect();
+        words.sort_unstable();
+        assert_eq!(
+            words,
+            [
+                "config c.toml: profiles.mine.evm.rpc_urls must be a list of texts",
+                "config c.toml: profiles.mine.reward.block_reward must be a decimal in quotes, like \"2.5\"",
+                "config c.toml: profiles.other.log.level must be a single value",
+                "config c.toml: unknown key \"evm.chainid\"",
+                "config c.toml: unknown key \"odd\"",
+            ]
+        );
+        assert_eq!(parse_all("profile = ", "c.toml").1.len(), 1);
     }
 }

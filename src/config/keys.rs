@@ -18,6 +18,8 @@ pub enum Kind {
     Address,
     /// One of these words.
     Choice(&'static [&'static str]),
+    /// A SHA-256 in hex.
+    Digest,
     /// Any text.
     Text,
     /// A list of `URL` or `NAME=URL`; secret.
@@ -26,6 +28,8 @@ pub enum Kind {
     Accounts,
     /// A command line for the shell; secret, because people write secrets into them.
     Command,
+    /// The channels of notifications, as TOML; in the config file a table for each. Secret.
+    Channels,
 }
 
 /// One setting.
@@ -53,7 +57,7 @@ impl Key {
 
     /// Values that must never be shown.
     pub const fn secret(&self) -> bool {
-        matches!(self.kind, Kind::Endpoints | Kind::Command)
+        matches!(self.kind, Kind::Endpoints | Kind::Command | Kind::Channels)
     }
 
     /// Values that are lists: an array in the config file, joined by commas elsewhere.
@@ -161,6 +165,8 @@ settings! {
         "most stroops offered for the inclusion of one operation";
     key "stellar.resource_margin": Number(0, 300) = "15", "percent added to the resource fee of a simulation";
     fixed "kale.contract_id" ["KALE_CONTRACT_ID"]: Text, "the KALE farm contract; default: the network's";
+    key "kale.wasm_hash": Digest,
+        "the code of the farm contract that is accepted; default: the one that was seen first";
     key "kale.cap_stake": Bool = "true", "stake no more than the largest stake that counts in the block";
     key "kale.min_lumens": Decimal = "1",
         "lumens above the reserve that a farmer needs, where no sponsor pays its fees";
@@ -177,8 +183,8 @@ settings! {
         "when work is submitted: near the deadline, as soon as it will do, or both";
     key "kale.early_sec": Number(0, 299) = "30", "how long work policy early grinds at most";
     key "kale.harvest_delay_sec": Number(0, 86_400) = "60", "how long after the roll-over farm run harvests";
-    key "kale.harvest_alarm_ledgers": Number(1, 1_000_000) = "2160",
-        "a pail that expires within this many ledgers is an alert";
+    key "kale.harvest_alarm_sec": Number(1, 1_000_000) = "10800",
+        "a pail that expires within this time is an alert";
     key "strategy.target_zeros": Number(1, 16),
         "zeros that are enough, never more than count in the block; default: as many as count, 6 where that is not known";
     key "strategy.min_work_sec": Number(0, 299) = "0",
@@ -203,6 +209,12 @@ settings! {
     key "health.harvest_max_age_min": Number(1, 100_000) = "30", "the same for its last harvest";
     key "health.operation_max_age_min": Number(1, 100_000) = "10",
         "age after which a transaction that is not settled is a finding of health";
+    fixed "notify.channels": Channels,
+        "where notifications go: a table for each channel; it may name files or commands that hold its secrets";
+    key "notify.timeout_sec": Number(1, 120) = "10", "time that one notification may take to be sent";
+    key "notify.attempts": Number(1, 100) = "12", "tries after which a notification is given up";
+    key "notify.retry_base_sec": Number(1, 3_600) = "30",
+        "first pause before a notification is tried again; doubles, up to an hour";
     fixed "keys.path": Text, "the key store; default: beside the state file, ending in .keys.age";
     fixed "keys.identity_file": Text,
         "age identities that lock and unlock the key store without a passphrase, for cron";

@@ -1,11 +1,13 @@
 //! Settings: flag > environment > profile > set at run time > default, each with where it came from.
 
+pub mod channels;
 pub mod file;
 pub mod keys;
 pub mod profile;
 mod template;
 pub mod value;
 
+pub use channels::{Channel, Severity};
 pub use file::ConfigFile;
 pub use template::template;
 
@@ -79,14 +81,20 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The value as it may be shown: endpoints only by name and host, commands not at all.
+    /// The value as it may be shown: endpoints only by name and host, channels by name and service, commands not at all.
     pub fn shown(&self) -> Option<String> {
         let value = self.value.as_deref()?;
         if !self.key.secret() {
             return Some(value.to_owned());
         }
-        if self.key.kind == Kind::Command {
-            return Some("set, not shown".to_owned());
+        match self.key.kind {
+            Kind::Command => return Some("set, not shown".to_owned()),
+            Kind::Channels => {
+                let channels = channels::parse(value).unwrap_or_default();
+                let shown = channels.iter().map(|one| format!("{} ({})", one.name, one.service.as_str()));
+                return Some(shown.collect::<Vec<_>>().join(", "));
+            }
+            _ => {}
         }
         let endpoints = Endpoint::parse_list(&split(value)).unwrap_or_default();
         Some(endpoints.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
@@ -104,9 +112,8 @@ pub struct Config {
 impl Config {
     /// Works out every setting and checks it.
     pub fn resolve(sources: &Sources) -> Result<Self> {
-        let profile = Self::profile_of(sources)?;
-        let (entries, faults) = entries_of(sources, &profile);
-        faults.into_iter().next().map_or(Ok(Self { profile, entries }), Err)
+        let (config, faults) = Self::resolve_all(sources)?;
+        faults.into_iter().next().map_or(Ok(config), Err)
     }
 
     /// The profile in force.
@@ -117,9 +124,11 @@ impl Config {
         Ok(profile)
     }
 
-    /// Everything that [`Config::resolve`] would refuse, not only the first.
-    pub fn faults(sources: &Sources) -> Result<Vec<Error>> {
-        Ok(entries_of(sources, &Self::profile_of(sources)?).1)
+    /// As [`Config::resolve`], with everything that it would refuse; those settings are left out.
+    pub fn resolve_all(sources: &Sources) -> Result<(Self, Vec<Error>)> {
+        let profile = Self::profile_of(sources)?;
+        let (entries, faults) = entries_of(sources, &profile);
+        Ok((Self { profile, entries }, faults))
     }
 
     /// Every setting in its order.
@@ -162,6 +171,12 @@ impl Config {
     /// Endpoints in order; at least one.
     pub fn endpoints(&self, name: &str) -> Result<Vec<Endpoint>> {
         Endpoint::parse_list(&split(self.require(name)?))
+    }
+
+    /// The channels of notifications; there may be none.
+    pub fn channels(&self) -> Result<Vec<Channel>> {
+        let text = self.get("notify.channels").unwrap_or_default();
+        channels::parse(text).map_err(|why| Error::new(Code::InvalidValue, format!("notify.channels: {why}")))
     }
 
     /// Whether value moves only after confirmation: unless the profile says so itself, everywhere but on

@@ -46,6 +46,7 @@ fn example(key: &Key) -> String {
         ("stellar.network", _) => "\"testnet\"".into(),
         (_, Kind::Endpoints) => "[\"NAME=https://…\"]".into(),
         (_, Kind::Accounts) => "[\"G…\"]".into(),
+        (_, Kind::Channels) => "{ NAME = { service = \"ntfy\", url_file = \"…\" } }".into(),
         (_, Kind::Number(..) | Kind::Bool) => key.default.unwrap_or("0").into(),
         (_, Kind::Address) => format!("\"{}\"", key.default.unwrap_or("0x…")),
         _ => format!("\"{}\"", key.default.unwrap_or("…")),

@@ -1,5 +1,6 @@
 //! Reading one setting's text into its form, strictly.
 
+use super::channels;
 use super::keys::{Key, Kind};
 use alloy::primitives::{Address, B256};
 use base::{Code, Error, Result, amount, redact};
@@ -29,6 +30,12 @@ pub fn canonical(key: &Key, text: &str, origin: &str) -> Result<String> {
                 None => Some("is not a whole number".into()),
             }
         }
+        Kind::Digest => {
+            if text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
+                return Ok(text.to_ascii_lowercase());
+            }
+            Some("is not a hash of 64 hex digits".into())
+        }
         Kind::Address => return Ok(address(key.name, text)?.to_string()),
         Kind::Accounts => match accounts(text) {
             Ok(list) => return Ok(list.join(",")),
@@ -44,6 +51,7 @@ pub fn canonical(key: &Key, text: &str, origin: &str) -> Result<String> {
             (!words.contains(&text)).then(|| format!("is not one of: {}", words.join(", ")))
         }
         Kind::Text | Kind::Command => text.is_empty().then(|| "is empty".into()),
+        Kind::Channels => channels::parse(text).err().map(|why| format!("is refused: {why}")),
         Kind::Endpoints => {
             let list: Vec<_> = text.split(',').collect();
             base::Endpoint::parse_list(&list).err().map(|e| e.to_string())
@@ -152,6 +160,8 @@ mod tests {
             ("guard.confirm", "yes", false),
             ("evm.rpc_urls", "main=https://node.example/key,http://127.0.0.1:8545", true),
             ("evm.rpc_urls", "ftp://node.example/SECRET", false),
+            ("notify.channels", "a = { service = 'ntfy', url = 'https://h/SECRET' }", true),
+            ("notify.channels", "a = { service = 'ntfy', url = 'ftp://h/SECRET' }", false),
             ("kale.submitter", ACCOUNT, true),
             ("kale.submitter", &format!("{ACCOUNT}, {OTHER}"), true),
             ("kale.submitter", &format!("{ACCOUNT},{ACCOUNT}"), false),

@@ -189,7 +189,8 @@ impl Chain {
             }
             let (endpoint, code, words) = (peer.name().to_owned(), fault.code(), fault.words());
             if let Some(next) = order.front() {
-                warn(format!("endpoint {endpoint:?}: {words}; {:?} took over", next.name()));
+                let told = format!("endpoint {endpoint:?}: {words}; {:?} took over", next.name());
+                self.inner.warnings.failed(&endpoint, code, told);
             }
             hint = hint.or_else(|| fault.hint());
             failed.push(Failed { endpoint, code, words });

@@ -35,8 +35,10 @@ impl PinnedView {
             match self.chain.open(peer, self.pin.at, Some(self.pin), Patience::Once).await {
                 Ok(pin) => return Some(Self::new(Arc::clone(&self.chain), Arc::clone(peer), pin)),
                 Err(fault) => {
+                    let (code, name) = (fault.code(), peer.name());
                     let why = fault.cleaned(peer.asker.redactor()).words();
-                    self.warn(format!("endpoint {:?} gave no second opinion: {why}", peer.name()));
+                    let told = format!("endpoint {name:?} gave no second opinion: {why}");
+                    self.chain.warnings.failed(name, code, told);
                     peer.asker.rest();
                 }
             }

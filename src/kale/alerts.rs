@@ -3,6 +3,9 @@
 /// The alert about an active farmer for whom nothing is staked, since it could not come back.
 pub const NOT_READY: &str = "not_ready";
 
+/// The alert about the farm contract, whose code is not the one that was accepted.
+pub const CODE_CHANGED: &str = "farm_code_changed";
+
 /// The alert about a sponsor that cannot pay for what is to be farmed, or not for another day.
 pub const SPONSOR_LOW: &str = "sponsor_low";
 

@@ -5,7 +5,7 @@
 //! it sends), then what an operator does with it: `funding`, `plant`, `work`, `harvest`, `reconcile`, and all of it in `run`.
 //! A folder uses those before it and none behind it; the names below are the room's door.
 
-mod alerts;
+pub mod alerts;
 pub mod chain;
 pub mod contract;
 pub mod farmers;
@@ -34,6 +34,6 @@ pub use farming::question;
 pub use fees::{purse, sponsor};
 pub use funding::trust;
 pub use harvest::{elsewhere, expiry};
-pub use record::{accounting, loss, plan, reason, rows};
+pub use record::{accounting, loss, plan, profit, reason, rows};
 pub use run::outlook;
 pub use work::nonces;

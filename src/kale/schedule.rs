@@ -230,7 +230,8 @@ mod tests {
             policy: Policy::Late,
             early: 30,
             harvest_delay: 60,
-            harvest_alarm: 2160,
+            harvest_alarm: 10_800,
+            wasm_hash: None,
         }
     }
 

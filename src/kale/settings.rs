@@ -2,7 +2,7 @@
 
 use crate::contract::DECIMALS;
 use crate::strategy::{Program, Strategy};
-use base::amount::parse_units;
+use base::amount::{Base, parse_units};
 use base::{Code, Error, Result};
 use config::Config;
 use config::value::accounts;
@@ -64,58 +64,84 @@ pub struct Settings {
     pub early: u64,
     /// `kale.harvest_delay_sec`.
     pub harvest_delay: u64,
-    /// `kale.harvest_alarm_ledgers`.
-    pub harvest_alarm: u32,
+    /// `kale.wasm_hash`: the code of the farm contract that was accepted last.
+    pub wasm_hash: Option<String>,
+    /// `kale.harvest_alarm_sec`.
+    pub harvest_alarm: u64,
 }
 
 impl Settings {
     /// Reads them.
     pub fn of(config: &Config) -> Result<Self> {
-        let stroops = |name: &str| {
-            config.get(name).map(|text| {
-                parse_units(text, DECIMALS)
-                    .map_err(|why| Error::new(Code::InvalidValue, format!("{name}: \"{text}\" {why}")))
-            })
-        };
-        let lumens = |name: &str| -> Result<i64> {
-            i64::try_from(stroops(name).transpose()?.unwrap_or_default())
-                .map_err(|_| Error::new(Code::InvalidValue, format!("{name} is more than there is")))
-        };
-        let small = |name: &str| -> Result<u32> {
-            u32::try_from(config.number(name)?)
-                .map_err(|_| Error::new(Code::InvalidValue, format!("{name} is too large")))
-        };
-        let strategy = Strategy {
-            target_zeros: config
-                .get("strategy.target_zeros")
-                .map(|_| small("strategy.target_zeros"))
-                .transpose()?,
-            min_work_sec: Some(config.number("strategy.min_work_sec")?),
-            harvest_only: Some(config.get("strategy.harvest_only") == Some("true")),
-            min_stake: stroops("strategy.min_stake").transpose()?,
-            max_stake: stroops("strategy.max_stake").transpose()?,
-            stake: None,
-        };
-        strategy.check().map_err(|e| e.context("strategy.min_stake and strategy.max_stake"))?;
         Ok(Self {
-            strategy,
+            strategy: strategy(config)?,
             command: Program::of(config)?,
             cap_stake: config.get("kale.cap_stake") != Some("false"),
-            min_lumens: lumens("kale.min_lumens")?,
-            max_resource_fee: lumens("kale.max_resource_fee")?,
-            submitters: config
-                .get("kale.submitter")
-                .map_or(Ok(Vec::new()), accounts)?
-                .iter()
-                .map(|address| account("kale.submitter", address))
-                .collect::<Result<_>>()?,
+            min_lumens: lumens(config, MIN_LUMENS)?,
+            max_resource_fee: lumens(config, MAX_RESOURCE_FEE)?,
+            submitters: submitters(config)?,
             parallel: usize::try_from(config.number("kale.parallel")?).unwrap_or(1),
             plant_cutoff: config.number("kale.plant_cutoff_sec")?,
             work_margin: config.number("kale.work_margin_sec")?,
             policy: Policy::of(config.require("kale.work_policy")?)?,
             early: config.number("kale.early_sec")?,
             harvest_delay: config.number("kale.harvest_delay_sec")?,
-            harvest_alarm: small("kale.harvest_alarm_ledgers")?,
+            wasm_hash: config.get("kale.wasm_hash").map(str::to_owned),
+            harvest_alarm: config.number("kale.harvest_alarm_sec")?,
         })
     }
+
+    /// Everything that [`Settings::of`] would refuse although each setting is well formed, not only the first.
+    pub fn faults(config: &Config) -> Vec<Error> {
+        [
+            strategy(config).err(),
+            Program::of(config).err(),
+            lumens(config, MIN_LUMENS).err(),
+            lumens(config, MAX_RESOURCE_FEE).err(),
+            submitters(config).err(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+const MIN_LUMENS: &str = "kale.min_lumens";
+const MAX_RESOURCE_FEE: &str = "kale.max_resource_fee";
+
+/// An amount of seven decimals, where it is set.
+fn stroops(config: &Config, name: &str) -> Result<Option<Base>> {
+    let bad = |text: &str, why| Error::new(Code::InvalidValue, format!("{name}: \"{text}\" {why}"));
+    config.get(name).map(|text| parse_units(text, DECIMALS).map_err(|why| bad(text, why))).transpose()
+}
+
+fn lumens(config: &Config, name: &str) -> Result<i64> {
+    i64::try_from(stroops(config, name)?.unwrap_or_default())
+        .map_err(|_| Error::new(Code::InvalidValue, format!("{name} is more than there is")))
+}
+
+fn submitters(config: &Config) -> Result<Vec<AccountId>> {
+    let listed = config.get("kale.submitter").map_or(Ok(Vec::new()), accounts)?;
+    listed.iter().map(|address| account("kale.submitter", address)).collect()
+}
+
+/// The terms of every farmer that has none of its own.
+fn strategy(config: &Config) -> Result<Strategy> {
+    let zeros = |name: &str| -> Result<u32> {
+        u32::try_from(config.number(name)?)
+            .map_err(|_| Error::new(Code::InvalidValue, format!("{name} is too large")))
+    };
+    let strategy = Strategy {
+        target_zeros: config
+            .get("strategy.target_zeros")
+            .map(|_| zeros("strategy.target_zeros"))
+            .transpose()?,
+        min_work_sec: Some(config.number("strategy.min_work_sec")?),
+        harvest_only: Some(config.get("strategy.harvest_only") == Some("true")),
+        min_stake: stroops(config, "strategy.min_stake")?,
+        max_stake: stroops(config, "strategy.max_stake")?,
+        stake: None,
+    };
+    strategy.check().map_err(|e| e.context("strategy.min_stake and strategy.max_stake"))?;
+    Ok(strategy)
 }

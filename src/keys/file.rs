@@ -4,7 +4,7 @@ use base::files::{self, Access};
 use base::{Code, Error, Result, run};
 use std::fs::{self, DirBuilder};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -52,6 +52,22 @@ pub(super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
         }
         _ => e,
     })
+}
+
+/// Which file stands at a path, and when it was written: it is replaced as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stamp {
+    inode: u64,
+    bytes: u64,
+    written: (i64, i64),
+}
+
+impl Stamp {
+    /// Of the file that stands there now; `None` where none can be seen.
+    pub fn of(path: &Path) -> Option<Self> {
+        let found = fs::metadata(path).ok()?;
+        Some(Self { inode: found.ino(), bytes: found.size(), written: (found.mtime(), found.mtime_nsec()) })
+    }
 }
 
 /// Makes the folder of the file, for its owner alone, where there is none.

@@ -20,8 +20,10 @@ use base::{Code, Error, Result, killpoint, run};
 pub use document::Origin;
 use document::StoredKey;
 use ed25519_dalek::SigningKey;
+use file::Stamp;
 use secrecy::SecretString;
-use state::Lock;
+use state::Held;
+use std::cell::Cell;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use stellar::Signers;
@@ -31,6 +33,8 @@ use stellar::xdr::AccountId;
 pub struct KeyStore {
     path: PathBuf,
     unlock: Unlock,
+    /// Which file stood in its place when that was last looked at.
+    stamp: Cell<Option<Stamp>>,
     keys: Vec<StoredKey>,
     sponsor: Option<String>,
 }
@@ -49,10 +53,26 @@ impl KeyStore {
 
     /// Unlocks the key store, to sign.
     pub fn open(path: &Path, unlock: Unlock) -> Result<Self> {
+        // Before it is read: one that is replaced meanwhile is another one.
+        let stamp = Cell::new(Stamp::of(path));
         let plain = seal::open(path, &file::read(path)?, &unlock)?;
         let (keys, sponsor) = document::read(path, &plain)?;
         memory::lock(&keys);
-        Ok(Self { path: path.to_owned(), unlock, keys, sponsor })
+        Ok(Self { path: path.to_owned(), unlock, stamp, keys, sponsor })
+    }
+
+    /// Whether another file stands in its place than when it was opened, or this was last asked: somebody has changed it.
+    pub fn is_replaced(&self) -> bool {
+        let now = Stamp::of(&self.path);
+        self.stamp.replace(now) != now
+    }
+
+    /// As it is on the disk now, unlocked by what unlocked it before; nobody is asked.
+    ///
+    /// # Errors
+    /// Those of [`KeyStore::open`].
+    pub fn again(&self) -> Result<Self> {
+        Self::open(&self.path, self.unlock.clone())
     }
 
     /// Where the file is.
@@ -117,7 +137,7 @@ pub struct Editor {
     store: KeyStore,
     /// Whether the file is still to be made.
     new: bool,
-    _lock: Lock,
+    _lock: Held,
 }
 
 impl fmt::Debug for Editor {
@@ -128,13 +148,13 @@ impl fmt::Debug for Editor {
 
 impl Editor {
     /// Opens the key store for a change, or begins a new one; nothing is written before a key is added.
-    /// `lock` takes the kernel lock beside it ([`Lock::keys`]); `unlock` gets `None` where there is no store yet.
+    /// `lock` takes the kernel lock beside it ([`state::Lock::keys`]); `unlock` gets `None` where there is no store yet.
     ///
     /// # Errors
     /// `keys_locked` while another run changes it, and those of [`KeyStore::open`] but `keys_missing`.
     pub fn open(
         path: &Path,
-        lock: impl FnOnce(&Path) -> Result<Lock>,
+        lock: impl FnOnce(&Path) -> Result<Held>,
         unlock: impl FnOnce(Option<Method>) -> Result<Unlock>,
     ) -> Result<Self> {
         file::make_folder(path)?;
@@ -147,7 +167,13 @@ impl Editor {
         let unlock = unlock(method)?;
         let store = match method {
             Some(_) => KeyStore::open(path, unlock)?,
-            None => KeyStore { path: path.to_owned(), unlock, keys: Vec::new(), sponsor: None },
+            None => KeyStore {
+                path: path.to_owned(),
+                unlock,
+                stamp: Cell::new(None),
+                keys: Vec::new(),
+                sponsor: None,
+            },
         };
         Ok(Self { store, new: method.is_none(), _lock: lock })
     }

@@ -115,9 +115,26 @@ impl Http {
         redactor: &Redactor,
         body: Vec<u8>,
     ) -> Result<Reply, Fault> {
+        let json = [("content-type", "application/json".to_owned())];
+        self.post_with(client, endpoint, redactor, &json, body).await
+    }
+
+    /// The same for any body, with these headers.
+    pub async fn post_with(
+        &self,
+        client: &reqwest::Client,
+        endpoint: &Endpoint,
+        redactor: &Redactor,
+        headers: &[(&'static str, String)],
+        body: Vec<u8>,
+    ) -> Result<Reply, Fault> {
         killpoint::reach();
         self.sent.fetch_add(1, Ordering::Relaxed);
-        let request = client.post(endpoint.url().clone()).header(CONTENT_TYPE, "application/json").body(body);
+        let mut request = client.post(endpoint.url().clone()).body(body);
+        for (name, value) in headers {
+            // As bytes: titles may have any letters.
+            request = request.header(*name, value.as_bytes());
+        }
         let reply = match request.send().await {
             Ok(response) => self.read(response, endpoint, redactor).await,
             Err(error) => Err(self.fault(error, redactor)),

@@ -60,7 +60,7 @@ pub struct GivenUp<C: Chain> {
 
 /// Ends an operation by hand whose envelope can never land any more and of which nobody tells what became; what the
 /// operator says is why. It is what [`may_give_up`] found, to which the consent was given, and must be so still: else
-/// `conflict`.
+/// `state_changed`.
 pub fn give_up<N: Network>(
     desk: &mut Desk<'_, N>,
     _permit: ValuePermit<'_>,
@@ -76,8 +76,7 @@ pub fn give_up<N: Network>(
     desk.state.write(desk.permit, |tx| {
         let is_open = rows::open_on(tx.conn(), N::Chain::NAME)?.iter().any(|open| open.id == operation.id);
         if !is_open || rows::attempts(tx.conn(), operation.id)?.pop() != given.last {
-            let why = format!("operation {} is not as it was found: it was led on meanwhile", operation.id);
-            return Err(Error::new(Code::Conflict, why).hint(say("see: ").run("operations list")));
+            return Err(rows::changed(operation.id));
         }
         if given.known.is_none() {
             let facts = serde_json::json!({ "key": operation.key, "hash": settled.hash, "reason": why });

@@ -161,8 +161,7 @@ impl<C: Chain> Write<C> {
             Self::Plan(intent) => intent.planned(tx)?,
             Self::Signed { id, signed, endpoint } => i64::from(rows::signed(tx, *id, signed, endpoint)?),
             Self::Again { id, attempt, outcome, error } => {
-                rows::end_attempt(tx, *id, *attempt, *outcome, Some(error))?;
-                rows::again(tx, *id)?;
+                rows::again(tx, *id, *attempt, *outcome, error)?;
                 *id
             }
             Self::Ended { operation, attempt, settled } => {
@@ -170,13 +169,19 @@ impl<C: Chain> Write<C> {
                 operation.id
             }
             Self::Abandoned { id, error } => {
-                rows::end(tx, *id, OperationState::Expired, Some(error))?;
+                // One that another run has led on meanwhile is that run's.
+                rows::end(tx, *id, OperationState::Planned, OperationState::Expired, Some(error))?;
                 *id
             }
         })
     }
 }
 
+/// Ends an operation that is as it was left: with this envelope under way, or none signed. Where another run has ended it in
+/// the same way, all of this is written already.
+///
+/// # Errors
+/// `state_changed` where another run has led it on otherwise.
 pub(super) fn ended<C: Chain>(
     tx: &Tx<'_>,
     recorder: &dyn Recorder<C>,
@@ -190,10 +195,19 @@ pub(super) fn ended<C: Chain>(
         Status::Expired => (AttemptOutcome::Expired, OperationState::Expired, "operation.expired"),
     };
     let words = settled.words();
-    if let Some(attempt) = attempt {
-        rows::end_attempt(tx, operation.id, attempt, outcome, words)?;
-    }
-    rows::end(tx, operation.id, state, words)?;
+    let id = operation.id;
+    let now = rows::state_of(tx.conn(), id)?;
+    let is_open = attempt.map(|attempt| rows::end_attempt(tx, id, attempt, outcome, words)).transpose()?;
+    let is_it = |now: &OperationState| match now {
+        OperationState::Planned => attempt.is_none(),
+        OperationState::Signed | OperationState::Sent => is_open == Some(true),
+        OperationState::Confirmed => attempt.is_some(),
+        _ => false,
+    };
+    let Some(from) = now.filter(is_it) else {
+        return if now == Some(state) { Ok(()) } else { Err(rows::changed(&operation.key)) };
+    };
+    rows::end(tx, id, from, state, words)?;
     let mut payload = Map::from_iter([("key".to_owned(), json!(operation.key))]);
     payload.insert("hash".to_owned(), json!(settled.hash));
     payload.extend(settled.effect.facts().into_iter().map(|(name, value)| (name.to_owned(), value)));

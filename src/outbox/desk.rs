@@ -10,8 +10,9 @@ use base::{Code, Error, Result, Stop, say};
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use rusqlite::Connection;
-use state::{Permit, State, ValuePermit};
+use state::{Permit, State, Tx, ValuePermit};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::pin::pin;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -30,12 +31,22 @@ pub struct Desk<'a, N> {
     pub pace: Pace,
 }
 
+/// Says of each open operation whether a run may settle it, which no other leads; beside it the account that sends its last
+/// envelope, none where none was signed.
+pub type Mine<'m, C> = &'m dyn Fn(&Operation, Option<&<C as Chain>::Account>) -> bool;
+
+/// A [`Mine`] of a run beside which there is no other.
+pub const fn all<C: Chain>(_operation: &Operation, _sender: Option<&C::Account>) -> bool {
+    true
+}
+
 /// Works through the intents, [`Pace::parallel`] at a time; the results are in their order, each its own. A failed
-/// simulation ends its operation as failed, without a signature; it may be tried again later.
+/// simulation ends its operation as failed, without a signature; it may be tried again later. What the state says of an intent
+/// is asked again in the write that plans it.
 ///
 /// # Errors
 /// Of the whole: the state cannot be written, or no endpoint serves at the start. Of one: `outcome_unknown` where it is
-/// under way still (the next run settles it); `fee_capped`; `unreachable` and others of the network where nothing was signed;
+/// under way still (the next run settles it); `state_changed` where another run has changed what it was decided from, or leads it; `fee_capped`; `unreachable` and others of the network where nothing was signed;
 /// `interrupted`; `conflict` for a key that stands twice.
 pub async fn submit<N: Network>(
     desk: &mut Desk<'_, N>,
@@ -47,10 +58,9 @@ pub async fn submit<N: Network>(
     let mut results: Vec<Option<Result<Submitted<N::Chain>>>> = Vec::new();
     let mut wanted: Vec<(usize, &Intent<N::Chain>)> = Vec::new();
     let mut keys = BTreeSet::new();
-    let held = under_way::<N::Chain>(desk.state)?;
+    let held = under_way::<N::Chain>(desk.state.conn())?;
     for (place, intent) in intents.iter().enumerate() {
-        let before = rows::find(desk.state.conn(), &intent.key)?;
-        let known = before_sending(intent, before, keys.insert(&intent.key)).or_else(|| waits(intent, &held));
+        let known = known(desk.state.conn(), intent, keys.insert(&intent.key), &held)?;
         if known.is_none() {
             wanted.push((place, intent));
         }
@@ -60,19 +70,25 @@ pub async fn submit<N: Network>(
         let all: Vec<&Intent<N::Chain>> = wanted.iter().map(|(_, intent)| *intent).collect();
         desk.network.open(&all, past(desk.state.conn(), &all)?).await?;
         let planned = desk.state.write(desk.permit, |tx| {
-            let plan = |i: &&Intent<N::Chain>| {
-                let id = i.planned(tx)?;
-                Ok((id, rows::attempts_made(tx.conn(), id)?))
-            };
-            all.iter().map(plan).collect::<Result<Vec<_>>>()
+            let held = under_way::<N::Chain>(tx.conn())?;
+            all.iter().map(|intent| plan(tx, intent, &held, recorder)).collect::<Result<Vec<_>>>()
         })?;
         let commits = Commits::default();
         // What is sent is settled, so the wish to stop ends no waiting.
         let life = life(&desk.network, &desk.pace, &commits, recorder, true, None);
         let pen = Pen { signers, stop: desk.stop, slots: Semaphore::new(desk.pace.parallel.max(1)) };
         let mut lanes: BTreeMap<&<N::Chain as Chain>::Account, Vec<Planned<'_, N::Chain>>> = BTreeMap::new();
-        for ((place, intent), (id, made)) in wanted.into_iter().zip(planned) {
-            lanes.entry(&intent.source).or_default().push(Planned { place, intent, id, made });
+        for ((place, intent), planned) in wanted.into_iter().zip(planned) {
+            match planned {
+                ControlFlow::Continue((id, made)) => {
+                    lanes.entry(&intent.source).or_default().push(Planned { place, intent, id, made });
+                }
+                ControlFlow::Break(known) => {
+                    if let Some(slot) = results.get_mut(place) {
+                        *slot = Some(known);
+                    }
+                }
+            }
         }
         let lanes = lanes
             .into_values()
@@ -88,12 +104,42 @@ pub async fn submit<N: Network>(
     Ok(results.into_iter().map(|result| result.unwrap_or_else(missing)).collect())
 }
 
-/// What is known of an intent before anything is sent.
-fn before_sending<C: Chain>(
+/// What an intent comes to before anything is sent; none where nothing is in its way.
+type Known<C> = Option<Result<Submitted<C>>>;
+
+fn known<C: Chain>(
+    conn: &Connection,
     intent: &Intent<C>,
-    before: Option<Operation>,
     is_first: bool,
-) -> Option<Result<Submitted<C>>> {
+    held: &[(C::Account, Operation)],
+) -> Result<Known<C>> {
+    let before = rows::find(conn, &intent.key)?;
+    Ok(before_sending(intent, before, is_first).or_else(|| waits(intent, held)))
+}
+
+/// An operation's row, and how many envelopes of it have ended; or what the intent came to instead.
+type Begun<C> = ControlFlow<Result<Submitted<C>>, (i64, u32)>;
+
+/// Plans an intent, and says how many envelopes of it have ended; unless another run was faster, or has changed what it was
+/// decided from.
+fn plan<C: Chain>(
+    tx: &Tx<'_>,
+    intent: &Intent<C>,
+    held: &[(C::Account, Operation)],
+    recorder: &dyn Recorder<C>,
+) -> Result<Begun<C>> {
+    if let Some(known) = known(tx.conn(), intent, true, held)? {
+        return Ok(ControlFlow::Break(known));
+    }
+    match recorder.still(tx.conn(), intent) {
+        Err(e) if e.code() == Code::StateChanged => return Ok(ControlFlow::Break(Err(e))),
+        still => still?,
+    }
+    let id = intent.planned(tx)?;
+    Ok(ControlFlow::Continue((id, rows::attempts_made(tx.conn(), id)?)))
+}
+
+fn before_sending<C: Chain>(intent: &Intent<C>, before: Option<Operation>, is_first: bool) -> Known<C> {
     let key = &intent.key;
     if !is_first {
         return Some(Err(Error::new(Code::Conflict, format!("operation \"{key}\" is wanted twice at once"))));
@@ -121,10 +167,10 @@ fn past<C: Chain>(conn: &Connection, intents: &[&Intent<C>]) -> Result<Past> {
 }
 
 /// Operations whose envelope may still land, each with the account that sends it: the next one must not take its number.
-pub fn under_way<C: Chain>(state: &State) -> Result<Vec<(C::Account, Operation)>> {
+pub fn under_way<C: Chain>(conn: &Connection) -> Result<Vec<(C::Account, Operation)>> {
     let mut held = Vec::new();
-    for operation in rows::open_on(state.conn(), C::NAME)? {
-        let last = rows::attempts(state.conn(), operation.id)?.pop();
+    for operation in rows::open_on(conn, C::NAME)? {
+        let last = rows::attempts(conn, operation.id)?.pop();
         if let Some(last) = last.filter(|last| !last.ended) {
             held.push((C::stored(&last.envelope)?.source, operation));
         }
@@ -134,7 +180,7 @@ pub fn under_way<C: Chain>(state: &State) -> Result<Vec<(C::Account, Operation)>
 
 /// What is said of an intent that must wait for another one: of the same account, or the same thing for the same subject,
 /// whoever sends it.
-fn waits<C: Chain>(intent: &Intent<C>, held: &[(C::Account, Operation)]) -> Option<Result<Submitted<C>>> {
+fn waits<C: Chain>(intent: &Intent<C>, held: &[(C::Account, Operation)]) -> Known<C> {
     let is_in_the_way = |(source, other): &&(C::Account, Operation)| {
         *source == intent.source || (other.kind == intent.kind && other.subject == intent.subject)
     };
@@ -179,9 +225,10 @@ async fn in_order<N: Network>(
     done
 }
 
-/// Settles every unfinished operation of this network, by the hashes of its envelopes: first thing that a writing command
-/// does. It sends nothing over the network where nothing is unfinished. With a `permit`, an envelope that is stored and still
-/// valid is sent again, the same bytes. What was planned and never signed is given up, and not among the results.
+/// Settles every unfinished operation of this network that is `mine`, by the hashes of its envelopes: first thing that a
+/// writing command does. It sends nothing over the network where nothing is unfinished. With a `permit`, an envelope that is
+/// stored and still valid is sent again, the same bytes. What was planned and never signed is given up, and not among the
+/// results. What another run settles meanwhile is not recorded twice.
 ///
 /// # Errors
 /// Of the whole: the state cannot be read or written. Of one: `outcome_unknown` when [`Pace::wait`] is over;
@@ -190,20 +237,27 @@ pub async fn settle_open<N: Network>(
     desk: &mut Desk<'_, N>,
     permit: Option<ValuePermit<'_>>,
     recorder: &dyn Recorder<N::Chain>,
+    mine: Mine<'_, N::Chain>,
 ) -> Result<Vec<(Operation, Result<Settled<N::Chain>>)>> {
     let mut open = Vec::new();
     let mut given_up = Vec::new();
     for operation in rows::open_on(desk.state.conn(), N::Chain::NAME)? {
         let last = rows::attempts(desk.state.conn(), operation.id)?.pop();
-        match last.filter(|last| !last.ended || operation.state == OperationState::Confirmed) {
+        let last = last.filter(|last| !last.ended || operation.state == OperationState::Confirmed);
+        let sender = last.as_ref().and_then(|last| Some(N::Chain::read(&last.envelope)?.source));
+        match last {
+            _ if !mine(&operation, sender.as_ref()) => {}
             Some(last) => open.push((operation, last)),
-            None => given_up.push(operation.id),
+            None => given_up.push((operation.id, operation.state)),
         }
     }
     if !given_up.is_empty() {
         desk.state.write(desk.permit, |tx| {
             let why = Some("it was planned, and the run ended before it was signed");
-            given_up.iter().try_for_each(|id| rows::end(tx, *id, OperationState::Expired, why))
+            // One that was led on since it was read is not open, or is another run's.
+            let end =
+                |(id, from): &(i64, _)| rows::end(tx, *id, *from, OperationState::Expired, why).map(drop);
+            given_up.iter().try_for_each(end)
         })?;
     }
     if open.is_empty() {

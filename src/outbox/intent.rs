@@ -3,6 +3,7 @@
 use super::chain::Chain;
 use super::rows::{self, Operation};
 use base::{Code, Error, Result};
+use rusqlite::Connection;
 use serde_json::Value;
 use state::Tx;
 
@@ -134,6 +135,14 @@ pub trait Recorder<C: Chain> {
     /// Called once for an operation that ended, in whichever way; `operation.plan` is the intent's. An error undoes
     /// the write, and the operation stays as it was.
     fn record(&self, tx: &Tx<'_>, operation: &Operation, settled: &Settled<C>) -> Result<()>;
+
+    /// Asked in the write that plans an intent: whether all that it was decided from is in the state as it was then.
+    ///
+    /// # Errors
+    /// `state_changed` where it is not: then this intent is not planned, and others are; any other ends the write.
+    fn still(&self, _conn: &Connection, _intent: &Intent<C>) -> Result<()> {
+        Ok(())
+    }
 
     /// Whether the network itself keeps it from taking effect twice, and its effect can be read from the chain. Then an
     /// envelope whose time is over may be ended as expired though no endpoint remembers the blocks that it was valid in.

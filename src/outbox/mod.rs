@@ -16,7 +16,7 @@ mod rows;
 
 pub use by_hand::{GivenUp, Outlook, give_up, look, may_give_up};
 pub use chain::{Block, Chain, Effect, Signed, Stored, Validity};
-pub use desk::{Desk, settle_open, submit, under_way};
+pub use desk::{Desk, Mine, all, settle_open, submit, under_way};
 pub use intent::{Intent, NothingMore, Reason, Recorder, Settled, Status, Submitted};
 pub use life::Pace;
 pub use network::{Envelope, Fate, Landed, Network, Past, Prepared, Refused, Sent};

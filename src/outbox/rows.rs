@@ -1,10 +1,11 @@
 //! The rows: every intended transaction by its key, each signed envelope of it, and what became of them.
 
 use super::chain::Signed;
-use base::{Code, Error, Result, clock};
+use base::{Code, Error, Result, clock, say};
 use rusqlite::{Connection, Row, params};
 use serde_json::Value;
 use state::{Tx, rows};
+use std::fmt::Display;
 use strum::{EnumString, IntoStaticStr, VariantNames};
 
 /// How far an operation is.
@@ -144,6 +145,17 @@ pub fn spent_by(conn: &Connection, payer: &str, since: i64) -> Result<i64> {
     rows::one(conn, sql, params![clock::rfc3339(since), payer])
 }
 
+/// How far an operation is by now; `None` = it was pruned.
+pub(super) fn state_of(conn: &Connection, id: i64) -> Result<Option<OperationState>> {
+    rows::value(conn, "SELECT state FROM operations WHERE id = ?1", [id])
+}
+
+/// What is said of an operation that is not as it was read: another run led it on.
+pub(super) fn changed(operation: impl Display) -> Error {
+    Error::new(Code::StateChanged, format!("operation {operation} was led on by another run meanwhile"))
+        .hint(say("run it again; see: ").run("operations list"))
+}
+
 /// How many envelopes of an operation there are.
 pub fn attempts_made(conn: &Connection, id: i64) -> Result<u32> {
     rows::one(conn, "SELECT coalesce(max(attempt), 0) FROM operation_attempts WHERE operation_id = ?1", [id])
@@ -163,7 +175,7 @@ pub fn highest_fee(conn: &Connection, network: &str, kind: &str) -> Result<Optio
 /// Plans an operation, or plans anew one that ended without effect or got no further; returns its id.
 ///
 /// # Errors
-/// `bug` for one that may have an effect, or is another network's.
+/// `state_changed` for one that another run has led on: it may have an effect, or is another network's.
 pub fn plan(tx: &Tx<'_>, network: &str, key: &str, kind: &str, subject: &str, plan: &Value) -> Result<i64> {
     let conn = tx.conn();
     let text = plan.to_string();
@@ -177,15 +189,19 @@ pub fn plan(tx: &Tx<'_>, network: &str, key: &str, kind: &str, subject: &str, pl
     let new = "INSERT INTO operations (key, kind, subject, state, plan, planned_at, network)
          VALUES (?1, ?2, ?3, 'planned', ?4, ?5, ?6) ON CONFLICT (key) DO NOTHING RETURNING id";
     let id = rows::value(conn, new, params![key, kind, subject, text, tx.now(), network])?;
-    id.ok_or_else(|| Error::new(Code::Bug, format!("operation \"{key}\" is under way and planned anew")))
+    id.ok_or_else(|| changed(format_args!("\"{key}\"")))
 }
 
 /// Stores a signed envelope, before it is sent for the first time, to this endpoint; returns its number.
 ///
 /// # Errors
-/// `bug` while an older envelope may still land.
+/// `state_changed` where another run has signed or ended it; `bug` while an older envelope may still land.
 pub fn signed(tx: &Tx<'_>, id: i64, new: &Signed, endpoint: &str) -> Result<u32> {
     let conn = tx.conn();
+    // First of all, before anything is stored: of two runs that planned it, one signs.
+    if !set_state(conn, id, OperationState::Planned, OperationState::Signed)? {
+        return Err(changed(id));
+    }
     let open = "SELECT count(*) > count(outcome) FROM operation_attempts WHERE operation_id = ?1";
     if rows::one(conn, open, [id])? {
         return Err(Error::new(Code::Bug, format!("operation {id} has an envelope that may still land")));
@@ -207,7 +223,6 @@ pub fn signed(tx: &Tx<'_>, id: i64, new: &Signed, endpoint: &str) -> Result<u32>
             tx.now(),
         ],
     )?;
-    set_state(conn, id, OperationState::Signed)?;
     Ok(attempt)
 }
 
@@ -221,30 +236,47 @@ pub fn sent(tx: &Tx<'_>, id: i64, attempt: u32, times: u32, endpoint: &str) -> R
     rows::run(conn, "UPDATE operations SET state = 'sent' WHERE id = ?1 AND state = 'signed'", [id])
 }
 
-/// Ends an envelope.
+/// Ends an envelope; false where it had ended before.
 pub fn end_attempt(
     tx: &Tx<'_>,
     id: i64,
     attempt: u32,
     outcome: AttemptOutcome,
     error: Option<&str>,
-) -> Result<()> {
+) -> Result<bool> {
     let sql = "UPDATE operation_attempts SET outcome = ?3, error = ?4
          WHERE operation_id = ?1 AND attempt = ?2 AND outcome IS NULL";
-    rows::run(tx.conn(), sql, params![id, attempt, outcome, error])
+    rows::put(tx.conn(), sql, params![id, attempt, outcome, error])
 }
 
-/// An envelope ended without effect and the next one will be made.
-pub fn again(tx: &Tx<'_>, id: i64) -> Result<()> {
-    set_state(tx.conn(), id, OperationState::Planned)
+/// This envelope ended without effect and the next one will be made.
+///
+/// # Errors
+/// `state_changed` where another run has ended it, or the operation.
+pub fn again(tx: &Tx<'_>, id: i64, attempt: u32, outcome: AttemptOutcome, error: &str) -> Result<()> {
+    let conn = tx.conn();
+    let is_open = end_attempt(tx, id, attempt, outcome, Some(error))?;
+    let back = |from| set_state(conn, id, from, OperationState::Planned);
+    if is_open && (back(OperationState::Sent)? || back(OperationState::Signed)?) {
+        return Ok(());
+    }
+    Err(changed(id))
 }
 
-/// Ends an operation: what follows from it is recorded in the same write.
-pub fn end(tx: &Tx<'_>, id: i64, state: OperationState, error: Option<&str>) -> Result<()> {
-    let sql = "UPDATE operations SET state = ?2, settled_at = ?3, recorded_at = ?3, error = ?4 WHERE id = ?1";
-    rows::run(tx.conn(), sql, params![id, state, tx.now(), error])
+/// Ends an operation that was found in the state `from`: what follows from it is recorded in the same write. False where it is
+/// not in that state any more; then nothing is changed.
+pub fn end(
+    tx: &Tx<'_>,
+    id: i64,
+    from: OperationState,
+    state: OperationState,
+    error: Option<&str>,
+) -> Result<bool> {
+    let sql = "UPDATE operations SET state = ?3, settled_at = ?4, recorded_at = ?4, error = ?5
+         WHERE id = ?1 AND state = ?2";
+    rows::put(tx.conn(), sql, params![id, from, state, tx.now(), error])
 }
 
-fn set_state(conn: &Connection, id: i64, state: OperationState) -> Result<()> {
-    rows::run(conn, "UPDATE operations SET state = ?2 WHERE id = ?1", params![id, state])
+fn set_state(conn: &Connection, id: i64, from: OperationState, state: OperationState) -> Result<bool> {
+    rows::put(conn, "UPDATE operations SET state = ?3 WHERE id = ?1 AND state = ?2", params![id, from, state])
 }

@@ -64,18 +64,29 @@ pub struct Alert {
     pub closed_at: Option<i64>,
 }
 
-/// The alerts of a subject, the newest first: those that are open, or the last `limit` of all.
-pub fn list(conn: &Connection, subject: Subject<'_>, limit: Option<u32>) -> Result<Vec<Alert>> {
+/// The alerts of a subject, the newest first: those that are open, or of all that came before an id the last so many.
+pub fn list(conn: &Connection, subject: Subject<'_>, past: Option<(i64, u32)>) -> Result<Vec<Alert>> {
     let Place { table, owner, word, id, name, .. } = Place::of(subject);
-    let those =
-        if limit.is_some() { "ORDER BY id DESC LIMIT ?3" } else { "AND closed_at IS NULL AND ?3 IS NULL" };
+    let those = if past.is_some() {
+        "AND id < ?3 ORDER BY id DESC LIMIT ?4"
+    } else {
+        "AND closed_at IS NULL AND ?3 IS NULL AND ?4 IS NULL"
+    };
+    let (before, limit) = past.unzip();
     let sql = format!(
         "SELECT id, ?2 AS subject, {word} AS kind, message, first_seen, last_seen, count, closed_at
          FROM {table} WHERE {owner} = ?1 {those}"
     );
-    let mut found: Vec<Alert> = rows::all(conn, &sql, params![id, name, limit], read)?;
+    let mut found: Vec<Alert> = rows::all(conn, &sql, params![id, name, before, limit], read)?;
     found.sort_by_key(|alert| std::cmp::Reverse(alert.id));
     Ok(found)
+}
+
+/// How many alerts of a subject there are, the closed ones too; `None` where they are too many to count.
+pub fn count(conn: &Connection, subject: Subject<'_>) -> Result<Option<u64>> {
+    let Place { table, owner, id, .. } = Place::of(subject);
+    let sql = format!("SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {owner} = ?1 LIMIT ?2)");
+    rows::count(conn, &sql, params![id, rows::UNCOUNTED])
 }
 
 fn read(row: &Row<'_>) -> Result<Alert> {
@@ -135,6 +146,8 @@ pub enum Area {
     Oracle,
     /// Of a farmer, or of the fee sponsor.
     Farm,
+    /// Of a channel that notifications do not get through to.
+    Notify,
 }
 
 /// Every alert that is open, by area and in the order in which pools, feeds and farmers came.

@@ -8,6 +8,7 @@ use super::pruned::{PRUNED, Steps};
 use super::{Run, meta, rows};
 use alloy::hex;
 use base::{Code, Error, Result, forms};
+use rusqlite::types::Value as Stored;
 use rusqlite::{Connection, Row, params, params_from_iter};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -53,6 +54,8 @@ pub struct EventFilter {
     pub run_id: Option<String>,
     /// Not older than this RFC 3339 time.
     pub since: Option<String>,
+    /// Only those behind this one in the list, by its id.
+    pub after: Option<i64>,
     /// Show at most N events, newest first.
     pub limit: Option<u32>,
 }
@@ -165,33 +168,41 @@ fn text<'r>(row: &'r Row<'_>, column: &str) -> rusqlite::Result<&'r str> {
     Ok(row.get_ref(column)?.as_str()?)
 }
 
-/// Lists events, oldest first.
+/// Lists events, the newest first.
 pub fn list_events(conn: &Connection, filter: &EventFilter) -> Result<Vec<Event>> {
-    let prefix = filter.kind.as_deref().and_then(|kind| kind.strip_suffix('.'));
-    let kind = filter.kind.clone();
-    let (clauses, values): (Vec<&str>, Vec<String>) = [
-        ("kind >= ?", kind.clone().filter(|_| prefix.is_some())),
-        // '/' is the character after '.', so this is the end of the prefix.
-        ("kind < ?", prefix.map(|prefix| format!("{prefix}/"))),
-        ("kind = ?", kind.filter(|_| prefix.is_none())),
-        ("subject = ?", filter.subject.clone()),
-        ("run_id = ?", filter.run_id.clone()),
-        ("at >= ?", filter.since.clone()),
-    ]
-    .into_iter()
-    .filter_map(|(clause, value)| Some((clause, value?)))
-    .unzip();
-    let whole = if clauses.is_empty() { String::new() } else { format!("WHERE {}", clauses.join(" AND ")) };
-    let limit = filter.limit.map_or(-1, i64::from);
+    let (mut clauses, mut values) = filter.conditions();
     // By time alone, the index by time has the newest at its end; by id, rows would be looked through in vain.
-    let order = if clauses == ["at >= ?"] { "at DESC, id DESC" } else { "id DESC" };
+    let by_time = clauses == ["at >= ?"];
+    if let Some(id) = filter.after {
+        if by_time {
+            let at: Option<String> = rows::value(conn, "SELECT at FROM events WHERE id = ?1", [id])?;
+            let gone =
+                || Error::field(Code::InvalidValue, "after", format_args!("there is no event {id} any more"));
+            values.push(at.ok_or_else(|| gone().hint("begin with the first page"))?.into());
+        }
+        clauses.push(if by_time { "(at, id) < (?, ?)" } else { "id < ?" });
+        values.push(id.into());
+    }
+    let (whole, limit) = (where_all(&clauses), filter.limit.map_or(-1, i64::from));
+    let order = if by_time { "at DESC, id DESC" } else { "id DESC" };
     let sql = format!(
         "SELECT id, at, run_id, actor, kind, subject, payload, prev_hash, hash FROM events {whole}
          ORDER BY {order} LIMIT {limit}"
     );
-    let mut events: Vec<Event> = rows::all(conn, &sql, params_from_iter(values), read_event)?;
-    events.sort_unstable_by_key(|event| event.id);
-    Ok(events)
+    rows::all(conn, &sql, params_from_iter(values), read_event)
+}
+
+/// How many events the filter takes, whatever its limit; `None` where they are too many to count.
+pub fn count_events(conn: &Connection, filter: &EventFilter) -> Result<Option<u64>> {
+    let (clauses, mut values) = filter.conditions();
+    let whole = where_all(&clauses);
+    values.push(rows::UNCOUNTED.into());
+    let sql = format!("SELECT count(*) FROM (SELECT 1 FROM events {whole} LIMIT ?)");
+    rows::count(conn, &sql, params_from_iter(values))
+}
+
+fn where_all(clauses: &[&str]) -> String {
+    if clauses.is_empty() { String::new() } else { format!("WHERE {}", clauses.join(" AND ")) }
 }
 
 /// The id of the last event, 0 where there is none.
@@ -207,7 +218,25 @@ pub fn events_after(conn: &Connection, id: i64) -> Result<Vec<Event>> {
 }
 
 impl EventFilter {
-    /// Whether it takes this event. The limit does not matter here.
+    /// What must hold for an event, with the values; its place in the list and the limit aside.
+    fn conditions(&self) -> (Vec<&'static str>, Vec<Stored>) {
+        let prefix = self.kind.as_deref().and_then(|kind| kind.strip_suffix('.'));
+        let kind = self.kind.clone();
+        [
+            ("kind >= ?", kind.clone().filter(|_| prefix.is_some())),
+            // '/' is the character after '.', so this is the end of the prefix.
+            ("kind < ?", prefix.map(|prefix| format!("{prefix}/"))),
+            ("kind = ?", kind.filter(|_| prefix.is_none())),
+            ("subject = ?", self.subject.clone()),
+            ("run_id = ?", self.run_id.clone()),
+            ("at >= ?", self.since.clone()),
+        ]
+        .into_iter()
+        .filter_map(|(clause, value)| Some((clause, Stored::Text(value?))))
+        .unzip()
+    }
+
+    /// Whether it takes this event. Its place in the list and the limit do not matter here.
     pub fn takes(&self, event: &Event) -> bool {
         let kind = self.kind.as_ref().is_none_or(|kind| {
             event.kind == *kind || (kind.ends_with('.') && event.kind.starts_with(kind.as_str()))

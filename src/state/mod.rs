@@ -1,6 +1,7 @@
-//! The state file: one SQLite database, one way to write, one writer at a time.
+//! The state file: one SQLite database, one way to write, and leases over what one run at a time may act on.
 
 pub mod alert;
+mod anew;
 pub mod bulk;
 pub mod columns;
 mod events;
@@ -17,11 +18,14 @@ pub mod runs;
 mod settings;
 mod tx;
 
-pub use events::{ChainReport, Event, EventFilter, events_after, last_event, list_events, verify_chain};
+pub use anew::{anew, anew_async, changed};
+pub use events::{
+    ChainReport, Event, EventFilter, count_events, events_after, last_event, list_events, verify_chain,
+};
 pub use file::{
-    APPLICATION_ID, BackupReport, Difference, Holder, Lock, Look, SCHEMA, SCHEMA_VERSION, Sound, State,
-    Watch, backup, connect_again, create, difference, inspect, pending_steps, restore, schema_of,
-    send_backup,
+    APPLICATION_ID, BackupReport, Difference, Held, Holder, Lease, LeaseHolder, Leased, Lock, Look, SCHEMA,
+    SCHEMA_VERSION, Sound, State, Watch, backup, connect_again, create, difference, inspect, lease_holder,
+    leases, pending_steps, restore, schema_of, send_backup,
 };
 pub use ledger::{Account, Line, OwnerKind, balance, derived_balance, member_balances};
 pub use meta::meta_get;

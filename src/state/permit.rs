@@ -1,24 +1,41 @@
 //! Tokens that only a check can make: without them a mutating function cannot be called.
 
-use super::Lock;
+use super::{Lease, Leased, Lock};
 use base::{Code, Error, Result, say};
-use std::marker::PhantomData;
 
-/// Proof that this run may write: it holds the state's lock, or works on a private copy (`--dry-run`).
+/// Proof that this run may write: it takes part in the state, or works on a private copy (`--dry-run`).
 #[derive(Debug, Clone, Copy)]
 pub struct Permit<'a> {
-    held: PhantomData<&'a Lock>,
+    lock: Option<&'a Lock>,
 }
 
 impl<'a> Permit<'a> {
     /// The holder of the lock may write for as long as it holds it.
-    pub const fn of(_lock: &'a Lock) -> Self {
-        Self { held: PhantomData }
+    pub const fn of(lock: &'a Lock) -> Self {
+        Self { lock: Some(lock) }
     }
 
     /// A dry run writes to a private copy only, see [`super::State::scratch`].
     pub const fn dry_run() -> Self {
-        Self { held: PhantomData }
+        Self { lock: None }
+    }
+
+    /// Whether nothing that is done becomes true.
+    pub const fn is_dry_run(&self) -> bool {
+        self.lock.is_none()
+    }
+
+    /// Takes a lease, waiting for it; a dry run, which acts on nothing, needs none.
+    ///
+    /// # Errors
+    /// `lease_held` naming the holder; `interrupted`; `io_error`.
+    pub fn lease(&self, lease: &Lease) -> Result<Option<Leased>> {
+        self.lock.map(|lock| lock.lease(lease)).transpose()
+    }
+
+    /// Takes a lease; none where another run holds it, or in a dry run.
+    pub fn try_lease(&self, lease: &Lease) -> Result<Option<Leased>> {
+        self.lock.map_or(Ok(None), |lock| lock.try_lease(lease))
     }
 }
 

@@ -2,15 +2,21 @@
 
 use super::{Permit, State, Tx, meta_get};
 use base::{Code, Error, Result, say};
+use rusqlite::Connection;
 use serde_json::json;
+use std::path::Path;
 
 /// Whether a state belongs to the network of the profile: false where it belongs to none yet, `wrong_network` to another.
 pub fn check_network(state: &State, key: &str, value: &str) -> Result<bool> {
-    match meta_get(state.conn(), key)? {
+    is_pinned(state.conn(), state.path(), key, value)
+}
+
+fn is_pinned(conn: &Connection, path: &Path, key: &str, value: &str) -> Result<bool> {
+    match meta_get(conn, key)? {
         Some(found) if found == value => Ok(true),
         Some(found) => Err(Error::new(
             Code::WrongNetwork,
-            format!("state {} belongs to {key} {found}, the profile pins {value}", state.path().display()),
+            format!("state {} belongs to {key} {found}, the profile pins {value}", path.display()),
         )
         .hint(
             say("one state file serves one network: pick the matching ")
@@ -29,7 +35,11 @@ pub fn pin_network(state: &mut State, permit: Permit<'_>, key: &str, value: &str
     if check_network(state, key, value)? {
         return Ok(());
     }
+    let path = state.path().to_owned();
     state.write(permit, |tx: &Tx<'_>| {
+        if is_pinned(tx.conn(), &path, key, value)? {
+            return Ok(());
+        }
         tx.meta_set(key, value)?;
         tx.event("state.pinned", key, &json!({ "value": value }))?;
         Ok(())

@@ -57,6 +57,15 @@ pub fn one<T: FromSql>(conn: &Connection, sql: &str, values: impl Params) -> Res
     Ok(conn.prepare_cached(sql)?.query_row(values, only)?)
 }
 
+/// Where counting for a list stops: fewer rows are counted in no time.
+pub const UNCOUNTED: u32 = 10_001;
+
+/// How many rows a list has on all its pages; `None` where its query, which has a limit, has stopped at [`UNCOUNTED`].
+pub fn count(conn: &Connection, sql: &str, values: impl Params) -> Result<Option<u64>> {
+    let counted: u64 = one(conn, sql, values)?;
+    Ok((counted < u64::from(UNCOUNTED)).then_some(counted))
+}
+
 /// Changes rows.
 pub fn run(conn: &Connection, sql: &str, values: impl Params) -> Result<()> {
     put(conn, sql, values).map(drop)

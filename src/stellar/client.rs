@@ -3,7 +3,8 @@
 use super::fault::{Fault, standing};
 use super::network::network_id;
 use super::newest::Voice;
-use super::peer::{ClientConfig, Inner, LATEST, NETWORK, Peer, value};
+use super::peer::{ClientConfig, Inner, LATEST, NETWORK, Peer};
+use super::protocol::Newer;
 use super::replies::Ledger;
 use super::view::View;
 use super::wire;
@@ -13,7 +14,7 @@ use net::failover::{self, Failed, Warnings};
 use net::jsonrpc::{Call, Client as Wire};
 use net::{Http, retry};
 use serde_json::json;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -49,7 +50,8 @@ impl Client {
                 let wire = Wire::new(Arc::clone(&http), endpoint.clone())?;
                 let asker = Asker::new(wire, config.retry, config.batch, standing);
                 let voice = Voice { place, alone };
-                Ok(Arc::new(Peer { asker, voice, checked: AtomicBool::new(false) }))
+                let (checked, protocol) = (AtomicBool::new(false), AtomicU32::new(0));
+                Ok(Arc::new(Peer { asker, voice, checked, protocol }))
             })
             .collect::<Result<_>>()?;
         let network_id = network_id(&config.passphrase);
@@ -75,6 +77,12 @@ impl Client {
     /// As [`Http::server_clock`].
     pub fn server_clock(&self) -> Option<(Instant, i64)> {
         self.inner.http.server_clock()
+    }
+
+    /// The newest protocol that an endpoint named; none where none was asked, or none does.
+    pub fn protocol(&self) -> Option<u32> {
+        let named = self.inner.peers.iter().map(|peer| peer.protocol.load(Ordering::Relaxed));
+        named.max().filter(|protocol| *protocol > 0)
     }
 
     /// How many endpoints there are.
@@ -105,7 +113,7 @@ impl Client {
     /// `is_doubtful`); any other error returns at once.
     ///
     /// Errors of its own, when no endpoint could serve, naming each and why: `wrong_network`, `unreachable`,
-    /// `rate_limited`, `bad_reply`, `behind` or `rpc_error`.
+    /// `rate_limited`, `bad_reply`, `newer_protocol`, `behind` or `rpc_error`.
     pub async fn view<T>(&self, body: impl AsyncFnMut(&View) -> Result<T>) -> Result<T> {
         self.over_endpoints(Opening::Fresh, |_| true, body).await
     }
@@ -175,7 +183,8 @@ impl Client {
                 }
             };
             if let Some(next) = order.peek() {
-                self.warn(format!("endpoint {name:?}: {words}; {:?} took over", next.asker.name()));
+                let told = format!("endpoint {name:?}: {words}; {:?} took over", next.asker.name());
+                self.inner.warnings.failed(name, code, told);
             }
             failed.push(Failed { endpoint: name.to_owned(), code, words });
         }
@@ -216,12 +225,12 @@ impl Client {
             let asked = self.inner.asking();
             let mut answers = peer.asker.ask(&calls, Patience::Retry).await?.into_iter();
             if check {
-                let found = value(NETWORK, answers.next(), wire::network)?;
+                let found = peer.value(NETWORK, answers.next(), wire::network)?;
                 if found != self.inner.config.passphrase {
                     return Err(Fault::Foreign(peer.asker.redactor().clean(&found)));
                 }
             }
-            let ledger = value(LATEST, answers.next(), wire::latest_ledger)?;
+            let ledger = peer.value(LATEST, answers.next(), wire::latest_ledger)?;
             self.inner.hear(peer, ledger, asked)?;
             peer.checked.store(true, Ordering::Relaxed);
             Ok(ledger)
@@ -240,6 +249,7 @@ impl Client {
                 say(pinned).with("profile")
             }
             Code::Rpc => say("check the endpoint's URL and its plan, or add another to stellar.rpc_urls"),
+            Code::NewerProtocol => say(Newer::FIX),
             _ => say("try again later, or add another endpoint to stellar.rpc_urls"),
         };
         let what = format!("no Stellar endpoint of profile {:?} could serve", config.profile);
@@ -254,5 +264,5 @@ const fn is_doubtful(code: Code) -> bool {
 
 /// Whether an error is of endpoints that could not serve, or not soundly: another one may.
 pub const fn is_of_endpoints(code: Code) -> bool {
-    code.is_transient() || is_doubtful(code) || matches!(code, Code::WrongNetwork)
+    code.is_transient() || is_doubtful(code) || matches!(code, Code::WrongNetwork | Code::NewerProtocol)
 }

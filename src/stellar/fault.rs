@@ -1,5 +1,6 @@
 //! What can go wrong with an endpoint of Stellar RPC, and whether another endpoint or a later time may do better.
 
+use super::protocol::Newer;
 use base::redact::Redactor;
 use base::{Code, Error};
 use net::asker::{Standing, Unanswered};
@@ -15,6 +16,8 @@ pub(super) enum Fault {
     Rpc { method: &'static str, error: RpcError },
     /// The answer cannot be right: which field, and why.
     Bad { method: &'static str, why: String },
+    /// The answer cannot be decoded, and the network is at a newer protocol than this build knows.
+    Newer { method: &'static str, why: String, newer: Newer },
     /// The endpoint's newest ledger is older than one that this run has seen.
     Stale { ledger: u32, seen: u32 },
     /// The endpoint's newest ledger cannot be: too far from one that this run has seen.
@@ -48,6 +51,7 @@ impl Fault {
     pub fn cleaned(self, redactor: &Redactor) -> Self {
         match self {
             Self::Bad { method, why } => Self::Bad { method, why: redactor.clean(&why) },
+            Self::Newer { method, why, newer } => Self::Newer { method, why: redactor.clean(&why), newer },
             other => other,
         }
     }
@@ -61,6 +65,9 @@ impl Fault {
             }
             Self::Rpc { method, error } => format!("{method}: {error}"),
             Self::Bad { method, why } => format!("bad answer to {method}: {}", base::redact::bounded(why)),
+            Self::Newer { method, why, newer } => {
+                format!("{}; its answer to {method}: {}", newer.words(), base::redact::bounded(why))
+            }
             Self::Stale { ledger, seen } => {
                 format!("its newest ledger is {ledger}, but {seen} has been seen already")
             }
@@ -80,6 +87,7 @@ impl Fault {
             Self::Rpc { error, .. } if is_transient(error) => Code::Unreachable,
             Self::Rpc { .. } => Code::Rpc,
             Self::Bad { .. } | Self::Beyond { .. } => Code::BadReply,
+            Self::Newer { .. } => Code::NewerProtocol,
             Self::Stale { .. } | Self::Stuck { .. } => Code::Behind,
             Self::Foreign(_) => Code::WrongNetwork,
         }
@@ -103,6 +111,7 @@ impl Fault {
             Self::Net(fault) if fault.kind == FaultKind::Redirect => {
                 Some("if the provider has moved, write its new URL in stellar.rpc_urls")
             }
+            Self::Newer { .. } => Some(Newer::FIX),
             Self::Stale { .. } | Self::Stuck { .. } => Some(
                 "the endpoint has fallen behind the network: try again, or add another to stellar.rpc_urls",
             ),

@@ -7,7 +7,9 @@ mod diagnostics;
 mod fault;
 mod network;
 mod newest;
+mod pace;
 mod peer;
+mod protocol;
 mod replies;
 mod results;
 pub mod submit;
@@ -18,7 +20,9 @@ pub mod wire;
 pub use client::{Client, is_of_endpoints};
 pub use diagnostics::Raised;
 pub use network::{KNOWN, Known, account, asset, contract, known, network_id};
+pub use pace::LedgerPace;
 pub use peer::ClientConfig;
+pub use protocol::{Newer, PROTOCOL};
 pub use replies::{
     Entry, Event, EventPage, FeeStats, Health, Landed, Ledger, Lookup, Percentile, Percentiles, Refusal,
     Simulated, Simulation,

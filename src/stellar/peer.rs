@@ -2,13 +2,16 @@
 
 use super::fault::Fault;
 use super::newest::{Inquiry, Newest, Refused, Said, Voice};
+use super::protocol::Newer;
 use super::replies::Ledger;
+use super::wire::{self, Unread};
 use base::{Endpoint, Result};
 use net::asker::Asker;
 use net::failover::Warnings;
 use net::jsonrpc::Answer;
 use net::{Http, HttpLimits, RetryPolicy};
-use std::sync::atomic::AtomicBool;
+use serde_json::value::RawValue;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -66,6 +69,8 @@ pub(super) struct Peer {
     pub voice: Voice,
     /// Its passphrase was compared with the pin, and is the same.
     pub checked: AtomicBool,
+    /// The protocol that it named last; 0 = none yet.
+    pub protocol: AtomicU32,
 }
 
 impl Inner {
@@ -103,15 +108,32 @@ impl Inner {
 pub(super) const NETWORK: &str = "getNetwork";
 pub(super) const LATEST: &str = "getLatestLedger";
 
-/// Reads one answer; an error of the server is a fault.
-pub(super) fn value<T>(
-    method: &'static str,
-    answer: Option<Answer>,
-    read: impl FnOnce(&serde_json::value::RawValue) -> Result<T, String>,
-) -> Result<T, Fault> {
-    match answer {
-        Some(Ok(raw)) => read(&raw).map_err(|why| Fault::Bad { method, why }),
-        Some(Err(error)) => Err(Fault::Rpc { method, error }),
-        None => Err(Fault::Bad { method, why: "no answer".to_owned() }),
+impl Peer {
+    /// Reads one answer; an error of the server is a fault.
+    pub fn value<T>(
+        &self,
+        method: &'static str,
+        answer: Option<Answer>,
+        read: impl FnOnce(&RawValue) -> Result<T, Unread>,
+    ) -> Result<T, Fault> {
+        let raw = match answer {
+            Some(Ok(raw)) => raw,
+            Some(Err(error)) => return Err(Fault::Rpc { method, error }),
+            None => return Err(Fault::Bad { method, why: "no answer".to_owned() }),
+        };
+        if matches!(method, LATEST | NETWORK)
+            && let Some(protocol) = wire::protocol(&raw)
+        {
+            self.protocol.store(protocol, Ordering::Relaxed);
+        }
+        read(&raw).map_err(|Unread { why, undecoded }| match self.newer().filter(|_| undecoded) {
+            Some(newer) => Fault::Newer { method, why, newer },
+            None => Fault::Bad { method, why },
+        })
+    }
+
+    /// The network's protocol, where this endpoint names a newer one than this build knows.
+    pub fn newer(&self) -> Option<Newer> {
+        Newer::than_known(self.protocol.load(Ordering::Relaxed))
     }
 }

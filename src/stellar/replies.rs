@@ -1,6 +1,7 @@
 //! What Stellar RPC answers, decoded.
 
 use super::diagnostics::Raised;
+use super::protocol::Newer;
 use super::xdr::{
     ContractEvent, LedgerEntryData, ScVal, SorobanAuthorizationEntry, SorobanTransactionData,
     TransactionResult,
@@ -187,6 +188,9 @@ pub struct Landed {
     pub removed: Vec<LedgerEntryData>,
     /// The error of a failed call.
     pub raised: Option<Raised>,
+    /// What it changed and returned is in a form of this protocol, which cannot be read here: there is no `value` and nothing is
+    /// `removed`, whatever it did.
+    pub newer: Option<Newer>,
 }
 
 /// One event of a contract, in a closed ledger.

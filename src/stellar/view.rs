@@ -2,9 +2,10 @@
 
 use super::fault::Fault;
 use super::newest::Said;
-use super::peer::{Inner, LATEST, Peer, value};
+use super::pace::LedgerPace;
+use super::peer::{Inner, LATEST, Peer};
 use super::replies::{Entry, EventPage, FeeStats, Health, Ledger, Lookup, Sent, Simulation};
-use super::wire::{self, encode};
+use super::wire::{self, Unread, encode};
 use super::xdr::{LedgerKey, TransactionEnvelope};
 use base::{Code, Error, Result};
 use net::asker::Patience;
@@ -138,7 +139,8 @@ impl View {
         let call = Call::new(METHOD, json!({ "transaction": envelope, "xdrFormat": "base64" }));
         let answers = self.peer.asker.ask(&[call], Patience::Once).await;
         let answers = answers.map_err(|unanswered| self.fail(unanswered.into()))?;
-        value(METHOD, answers.into_iter().next(), |raw| wire::sent(raw, hash)).map_err(|f| self.fail(f))
+        let answer = answers.into_iter().next();
+        self.peer.value(METHOD, answer, |raw| wire::sent(raw, hash)).map_err(|f| self.fail(f))
     }
 
     /// `getTransaction` for each hash (lower-case hex), in as few HTTP requests as the server takes. An answer that
@@ -153,7 +155,8 @@ impl View {
         let lookups = retry(&self.inner.config.retry, Fault::may_pass, async || {
             let asked = self.inner.asking();
             let answers = self.peer.asker.ask(&calls, Patience::Retry).await?;
-            let read = |answer| value(METHOD, Some(answer), wire::lookup);
+            let newer = self.peer.newer();
+            let read = |answer| self.peer.value(METHOD, Some(answer), |raw| wire::lookup(raw, newer));
             let mut lookups: Vec<Result<Lookup, Fault>> = answers.into_iter().map(read).collect();
             for lookup in lookups.iter().flatten() {
                 match self.inner.hear(&self.peer, lookup.latest, asked) {
@@ -175,6 +178,14 @@ impl View {
         let redactor = self.peer.asker.redactor();
         let failed = |fault: Fault| fault.cleaned(redactor).into_error(self.endpoint());
         Ok(lookups.into_iter().map(|lookup| lookup.map_err(failed)).collect())
+    }
+
+    /// How fast ledgers close, between the oldest and the newest that the endpoint can tell of.
+    pub async fn pace(&self) -> Result<LedgerPace> {
+        // No transaction has this hash: what counts is what any answer names beside one.
+        let lookup = self.transactions(&["0".repeat(64)]).await?.into_iter().next();
+        let none = || self.fail(Fault::Bad { method: "getTransaction", why: "no answer".to_owned() });
+        lookup.ok_or_else(none)?.map(|lookup| LedgerPace::between(lookup.oldest, lookup.latest))
     }
 
     /// `getEvents`: one page.
@@ -203,7 +214,7 @@ impl View {
         self.read(call, |raw| wire::events(raw).map(|e| (e.latest_ledger.into(), e))).await
     }
 
-    async fn read<T>(&self, call: Call, read: impl Fn(&RawValue) -> Result<(Said, T), String>) -> Result<T> {
+    async fn read<T>(&self, call: Call, read: impl Fn(&RawValue) -> Result<(Said, T), Unread>) -> Result<T> {
         let method = call.method;
         let values = self.read_all(&[call], |_, raw| read(raw)).await?;
         let missing = || self.fail(Fault::Bad { method, why: "no answer".to_owned() });
@@ -215,7 +226,7 @@ impl View {
     async fn read_all<T>(
         &self,
         calls: &[Call],
-        read: impl Fn(usize, &RawValue) -> Result<(Said, T), String>,
+        read: impl Fn(usize, &RawValue) -> Result<(Said, T), Unread>,
     ) -> Result<Vec<T>> {
         self.whole()?;
         if calls.is_empty() {
@@ -226,7 +237,7 @@ impl View {
             let answers = self.peer.asker.ask(calls, Patience::Retry).await?;
             let mut values = Vec::with_capacity(calls.len());
             for (place, (call, answer)) in calls.iter().zip(answers).enumerate() {
-                let (said, found) = value(call.method, Some(answer), |raw| read(place, raw))?;
+                let (said, found) = self.peer.value(call.method, Some(answer), |raw| read(place, raw))?;
                 self.inner.hear(&self.peer, said, asked)?;
                 // The view's own ledger may have been given up since: nothing is read beside it then.
                 if said.sequence < self.ledger.sequence {

@@ -4,6 +4,7 @@
 //! Numbers of 64 bits come as decimal strings at some servers and as numbers at others; both are read.
 
 use super::diagnostics::{raised, raised_in};
+use super::protocol::Newer;
 use super::replies::{
     Entry, Event, EventPage, FeeStats, Health, Landed, Ledger, Lookup, Refusal, Sent, Simulated, Simulation,
 };
@@ -29,11 +30,32 @@ fn maybe_number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Er
     whole(from).map(Some)
 }
 
-type Read<T> = Result<T, String>;
+/// Why an answer cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unread {
+    /// Which field, and why.
+    pub why: String,
+    /// It is an encoded value that does not decode: spoiled, or of a newer protocol.
+    pub undecoded: bool,
+}
+
+impl From<String> for Unread {
+    fn from(why: String) -> Self {
+        Self { why, undecoded: false }
+    }
+}
+
+impl From<&str> for Unread {
+    fn from(why: &str) -> Self {
+        why.to_owned().into()
+    }
+}
+
+type Read<T> = Result<T, Unread>;
 
 /// Reads an object, whose lists and numbers are bounded.
 fn parse<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Read<T> {
-    serde_json::from_str(raw.get()).map(|Object(read)| read).map_err(|e| why(&e))
+    serde_json::from_str(raw.get()).map(|Object(read)| read).map_err(|e| why(&e).into())
 }
 
 /// Decodes the XDR of one answer.
@@ -53,7 +75,7 @@ impl Xdr {
             .checked_sub(length)
             .ok_or_else(|| format!("field {field}: more than {MOST_XDR} bytes of XDR in one answer"))?;
         T::from_xdr_base64(text, Limits { len: MOST_XDR, ..LIMITS })
-            .map_err(|e| format!("field {field}: {e}"))
+            .map_err(|e| Unread { why: format!("field {field}: {e}"), undecoded: true })
     }
 
     fn all<T: ReadXdr>(&mut self, field: &str, texts: &[String]) -> Read<Vec<T>> {
@@ -62,7 +84,7 @@ impl Xdr {
 }
 
 /// A value as a parameter.
-pub(super) fn encode(value: &impl WriteXdr) -> Read<String> {
+pub(super) fn encode(value: &impl WriteXdr) -> Result<String, String> {
     value.to_xdr_base64(LIMITS).map_err(|e| e.to_string())
 }
 
@@ -81,7 +103,17 @@ pub fn health(raw: &RawValue) -> Read<Health> {
     Ok(Health { status: base::redact::bounded(&health.status), ..health })
 }
 
-/// `getLatestLedger`. The close time is the header's; servers from before they sent it give it as a field.
+/// The protocol that an answer of `getNetwork` or `getLatestLedger` names, whatever else is in it.
+pub(super) fn protocol(raw: &RawValue) -> Option<u32> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Raw {
+        protocol_version: Option<u32>,
+    }
+    parse::<Raw>(raw).ok()?.protocol_version
+}
+
+/// `getLatestLedger`. The header, whose form changes with protocols, is decoded only where the server gives no close time.
 pub fn latest_ledger(raw: &RawValue) -> Read<Ledger> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -92,19 +124,19 @@ pub fn latest_ledger(raw: &RawValue) -> Read<Ledger> {
         close_time: Option<u64>,
     }
     let raw: Raw = parse(raw)?;
-    let close_time = match (raw.header_xdr, raw.close_time) {
-        (Some(text), _) => {
+    // Zero is how Go writes "none".
+    match (raw.close_time.filter(|time| *time != 0), raw.header_xdr) {
+        (Some(time), _) => closed("closeTime", raw.sequence, time),
+        (None, Some(text)) => {
             let header: LedgerHeader = Xdr::new().decode("headerXdr", &text)?;
             let found = header.ledger_seq;
             if found != raw.sequence {
-                return Err(format!("field headerXdr: ledger {found} instead of {}", raw.sequence));
+                return Err(format!("field headerXdr: ledger {found} instead of {}", raw.sequence).into());
             }
-            header.scp_value.close_time.0
+            closed("headerXdr", raw.sequence, header.scp_value.close_time.0)
         }
-        (None, Some(time)) => time,
-        (None, None) => return Err("missing field `headerXdr`".to_owned()),
-    };
-    closed("headerXdr", raw.sequence, close_time)
+        (None, None) => Err("missing field `closeTime`".into()),
+    }
 }
 
 /// `getLedgerEntries`: the newest ledger, and the entries in the order of `keys`.
@@ -131,12 +163,12 @@ pub fn entries(raw: &RawValue, keys: &[LedgerKey], texts: &[String]) -> Read<(u3
         let slot = place.and_then(|place| found.get_mut(place).zip(keys.get(place)));
         let Some((slot, key)) = slot else { return Err("field key: an entry that was not asked for".into()) };
         if slot.is_some() {
-            return Err("field key: an entry that comes twice".to_owned());
+            return Err("field key: an entry that comes twice".into());
         }
         not_after("lastModifiedLedgerSeq", entry.last_modified_ledger_seq, raw.latest_ledger)?;
         let data: LedgerEntryData = xdr.decode("xdr", &entry.xdr)?;
         if data.to_key() != *key {
-            return Err("field xdr: an entry of another key".to_owned());
+            return Err("field xdr: an entry of another key".into());
         }
         *slot = Some(Entry {
             data,
@@ -197,7 +229,7 @@ pub fn simulation(raw: &RawValue) -> Read<Simulation> {
             (xdr.all("results.auth", auth)?, Some(xdr.decode("results.xdr", &result.xdr)?))
         }
         [] => (Vec::new(), None),
-        _ => return Err("field results: more than one".to_owned()),
+        _ => return Err("field results: more than one".into()),
     };
     let restore = match raw.restore_preamble {
         Some(Object(preamble)) if !preamble.transaction_data.is_empty() => {
@@ -213,7 +245,7 @@ pub fn simulation(raw: &RawValue) -> Read<Simulation> {
 fn with_fee(mut data: SorobanTransactionData, fee: u64) -> Read<SorobanTransactionData> {
     let fee = i64::try_from(fee).map_err(|_| "field minResourceFee: too large")?;
     if data.resource_fee < 0 {
-        return Err("field transactionData: a negative fee".to_owned());
+        return Err("field transactionData: a negative fee".into());
     }
     data.resource_fee = data.resource_fee.max(fee);
     Ok(data)
@@ -230,7 +262,7 @@ pub fn sent(raw: &RawValue, hash: &str) -> Read<Sent> {
     }
     let raw: Raw = parse(raw)?;
     if raw.hash != hash {
-        return Err("field hash: of another transaction".to_owned());
+        return Err("field hash: of another transaction".into());
     }
     match raw.status.as_str() {
         "PENDING" => Ok(Sent::Pending),
@@ -240,12 +272,13 @@ pub fn sent(raw: &RawValue, hash: &str) -> Read<Sent> {
             let text = raw.error_result_xdr.ok_or("missing field `errorResultXdr`")?;
             Ok(Sent::Refused(Box::new(Xdr::new().decode("errorResultXdr", &text)?)))
         }
-        _ => Err("field status: not a known word".to_owned()),
+        _ => Err("field status: not a known word".into()),
     }
 }
 
-/// `getTransaction`.
-pub fn lookup(raw: &RawValue) -> Read<Lookup> {
+/// `getTransaction`. Where the network is at a `newer` protocol and what the transaction changed cannot be decoded, its events
+/// are taken from their own field.
+pub fn lookup(raw: &RawValue, newer: Option<Newer>) -> Read<Lookup> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Raw {
@@ -262,12 +295,12 @@ pub fn lookup(raw: &RawValue) -> Read<Lookup> {
         "NOT_FOUND" => None,
         "SUCCESS" => Some(true),
         "FAILED" => Some(false),
-        _ => return Err("field status: not a known word".to_owned()),
+        _ => return Err("field status: not a known word".into()),
     };
     let latest = closed("latestLedgerCloseTime", head.latest_ledger, head.latest_ledger_close_time)?;
     let oldest = closed("oldestLedgerCloseTime", head.oldest_ledger, head.oldest_ledger_close_time)?;
     not_after("oldestLedger", oldest.sequence, latest.sequence)?;
-    let found = succeeded.map(|succeeded| landed(raw, succeeded)).transpose()?;
+    let found = succeeded.map(|succeeded| landed(raw, succeeded, newer)).transpose()?;
     if let Some(landed) = &found {
         not_after("ledger", landed.ledger.sequence, latest.sequence)?;
     }
@@ -278,7 +311,7 @@ pub fn lookup(raw: &RawValue) -> Read<Lookup> {
 fn closed(field: &str, sequence: u32, close_time: u64) -> Read<Ledger> {
     const LAST: u64 = 7_258_118_400;
     if close_time > LAST {
-        return Err(format!("field {field}: {close_time} is not a valid ledger time"));
+        return Err(format!("field {field}: {close_time} is not a valid ledger time").into());
     }
     Ok(Ledger { sequence, close_time })
 }
@@ -286,12 +319,12 @@ fn closed(field: &str, sequence: u32, close_time: u64) -> Read<Ledger> {
 /// Nothing comes from a ledger after the newest.
 fn not_after(field: &str, ledger: u32, latest: u32) -> Read<()> {
     if ledger > latest {
-        return Err(format!("field {field}: ledger {ledger}, and the newest is {latest}"));
+        return Err(format!("field {field}: ledger {ledger}, and the newest is {latest}").into());
     }
     Ok(())
 }
 
-fn landed(raw: &RawValue, succeeded: bool) -> Read<Landed> {
+fn landed(raw: &RawValue, succeeded: bool, newer: Option<Newer>) -> Read<Landed> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Raw {
@@ -301,15 +334,30 @@ fn landed(raw: &RawValue, succeeded: bool) -> Read<Landed> {
         result_xdr: String,
         result_meta_xdr: String,
         diagnostic_events_xdr: Option<List<String>>,
+        events: Option<Object<RawEvents>>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct RawEvents {
+        contract_events_xdr: List<List<String>>,
     }
     let raw: Raw = parse(raw)?;
     let mut xdr = Xdr::new();
     let result: TransactionResult = xdr.decode("resultXdr", &raw.result_xdr)?;
     if super::results::succeeded(&result) != succeeded {
-        return Err("field resultXdr: disagrees with the status".to_owned());
+        return Err("field resultXdr: disagrees with the status".into());
     }
-    let (value, events, mut diagnostics, removed) =
-        of_meta(xdr.decode("resultMetaXdr", &raw.result_meta_xdr)?)?;
+    let meta = xdr.decode("resultMetaXdr", &raw.result_meta_xdr).and_then(of_meta);
+    let ((value, events, mut diagnostics, removed), newer) = match (meta, newer, raw.events) {
+        (Ok(meta), ..) => (meta, None),
+        (Err(unread), Some(newer), Some(Object(given))) if unread.undecoded => {
+            let texts: Vec<String> =
+                given.contract_events_xdr.0.into_iter().flat_map(|list| list.0).collect();
+            let events = xdr.all("events.contractEventsXdr", &texts)?;
+            ((None, events, Vec::new(), Vec::new()), Some(newer))
+        }
+        (Err(unread), ..) => return Err(unread),
+    };
     if diagnostics.is_empty() {
         let given = raw.diagnostic_events_xdr.unwrap_or_default();
         diagnostics = xdr.all("diagnosticEventsXdr", &given.0)?;
@@ -321,6 +369,7 @@ fn landed(raw: &RawValue, succeeded: bool) -> Read<Landed> {
         value,
         events,
         removed,
+        newer,
         raised: if succeeded { None } else { raised(&diagnostics) },
     })
 }
@@ -347,7 +396,7 @@ fn of_meta(meta: TransactionMeta) -> Read<OfMeta> {
                 None => (None, Vec::new(), Vec::new(), removed),
             })
         }
-        _ => Err("field resultMetaXdr: of an older version than 3".to_owned()),
+        _ => Err("field resultMetaXdr: of an older version than 3".into()),
     }
 }
 
@@ -432,7 +481,7 @@ mod tests {
             fee_stats(&raw).is_ok(),
             simulation(&raw).is_ok(),
             sent(&raw, "h").is_ok(),
-            lookup(&raw).is_ok(),
+            lookup(&raw, Newer::than_known(u32::MAX)).is_ok(),
             events(&raw).is_ok(),
         ]
     }
@@ -472,7 +521,7 @@ mod tests {
             inclusionFee p50 p60 p70 p80 p90 p95 p99 max error transactionData minResourceFee events \
             results auth restorePreamble hash errorResultXdr latestLedgerCloseTime oldestLedgerCloseTime \
             ledger createdAt resultXdr resultMetaXdr diagnosticEventsXdr cursor id txHash contractId \
-            topic value";
+            topic value protocolVersion contractEventsXdr";
         prop::sample::select(NAMES.split_whitespace().collect::<Vec<_>>())
     }
 
@@ -513,7 +562,7 @@ mod tests {
         for _ in 0..30_000 {
             bytes.extend_from_slice(&[0, 0, 0, 16, 0, 0, 0, 1, 0, 0, 0, 1]);
         }
-        let why = Xdr::new().decode::<ScVal>("f", &base64_of(&bytes)).unwrap_err();
+        let why = Xdr::new().decode::<ScVal>("f", &base64_of(&bytes)).unwrap_err().why;
         assert!(why.contains("depth"), "{why}");
     }
 
@@ -536,11 +585,11 @@ mod tests {
         };
         assert_eq!(page(10, &voids(24_000)), Ok(10));
         assert!(
-            page(12, &voids(24_000)).unwrap_err().contains("field events.value: more than 1048576 bytes")
+            page(12, &voids(24_000)).unwrap_err().why.contains("field events.value: more than 1048576 bytes")
         );
         let small = voids(0);
         assert_eq!(page(MOST, &small), Ok(MOST));
-        assert!(page(MOST + 1, &small).unwrap_err().contains("field events: more than 10000 elements"));
+        assert!(page(MOST + 1, &small).unwrap_err().why.contains("field events: more than 10000 elements"));
     }
 
     #[test]
@@ -559,9 +608,20 @@ mod tests {
             (simulation(&fee).err(), "field minResourceFee: invalid whole number \"0x10\""),
             (fee_stats(&fees).err(), "field sorobanInclusionFee: invalid type: sequence"),
         ] {
-            let why = why.unwrap();
+            let why = why.unwrap().why;
             assert!(why.starts_with(want), "{want}: {why}");
         }
         assert_eq!(ledger(json!({ "sequence": 1, "closeTime": "5" })).map(|l| l.close_time), Ok(5));
+        // A header of a newer form is not even looked at.
+        let newer = json!({ "sequence": 1, "closeTime": "5", "headerXdr": "AAAA", "protocolVersion": 99 });
+        assert_eq!(ledger(newer.clone()).map(|l| l.close_time), Ok(5));
+        assert_eq!(protocol(&raw(&newer)), Some(99));
+        let without = ledger(json!({ "sequence": 1, "closeTime": "0", "headerXdr": "AAAA" })).unwrap_err();
+        assert!(without.undecoded && without.why.starts_with("field headerXdr: "), "{without:?}");
+        for odd in
+            [json!({}), json!({ "protocolVersion": null }), json!({ "protocolVersion": "x" }), json!([1])]
+        {
+            assert_eq!(protocol(&raw(&odd)), None, "{odd}");
+        }
     }
 }

@@ -81,6 +81,7 @@ fn of_health(all: &mut Gauges, report: &HealthReport) {
             Area::Risk => "pool",
             Area::Oracle => "feed",
             Area::Farm => "farmer",
+            Area::Notify => "channel",
         };
         *open.entry((label, &trouble.subject)).or_default() += 1;
     }

@@ -163,7 +163,10 @@ fn a_switch_without_a_good_reason_or_a_pool_changes_nothing() {
 #[test]
 fn violations_are_shown_while_they_hold_and_kept_when_they_do_not() {
     let desk = desk();
-    assert_eq!(desk.json("risk violations"), json!({ "alerts": [], "open": 0 }));
+    assert_eq!(
+        desk.json("risk violations"),
+        json!({ "alerts": [], "open": 0, "more": false, "cursor": null, "total": 0 })
+    );
     desk.run("risk set stable --max-tvl 1").ok();
     desk.run("risk pause growth --reason audit").ok();
     findings(&desk);

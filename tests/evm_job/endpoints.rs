@@ -91,6 +91,9 @@ fn the_next_endpoint_takes_over_for_every_command() {
     for command in &commands {
         let envelope = desk.run(&format!("{command} --json")).exits(0).envelope();
         says(&warnings(&envelope), &["endpoint \"gone\": cannot connect", "\"backup\" took over"]);
+        let told =
+            envelope["warnings"].as_array().unwrap().iter().filter(|one| one.to_string().contains("gone"));
+        assert_eq!(told.count(), 1, "{command}: {envelope}");
         let view = &envelope["data"]["view"];
         if let Some(number) = view["number"].as_u64() {
             assert_eq!(view["endpoint"], "backup");

@@ -34,6 +34,7 @@ mod sandbox {
     mod export;
     mod full_disk;
     mod input;
+    mod lists;
     mod providers;
     mod secrets;
     mod unsound;

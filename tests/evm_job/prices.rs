@@ -270,7 +270,8 @@ fn alerts_are_shown_while_they_hold_and_kept_when_they_do_not() {
     let (one, two) = (deploy(&desk, 8), deploy(&desk, 8));
     add(&desk, "one", one);
     add(&desk, "two", two);
-    assert_eq!(desk.json("oracle alerts"), json!({ "alerts": [], "open": 0 }));
+    let none = json!({ "alerts": [], "open": 0, "more": false, "cursor": null, "total": 0 });
+    assert_eq!(desk.json("oracle alerts"), none);
     desk.run("oracle check --at latest").fails(5, "check_failed");
     answer(&desk, one, 5, 8);
     desk.run("oracle check --at latest").fails(5, "check_failed");
@@ -288,12 +289,21 @@ fn alerts_are_shown_while_they_hold_and_kept_when_they_do_not() {
     let subjects: Vec<&Value> = all["alerts"].as_array().unwrap().iter().map(|a| &a["subject"]).collect();
     assert_eq!(subjects, [&json!("two"), &json!("one")], "the newest first");
     assert!(all["alerts"][1]["closed_at"].is_string());
-    assert_eq!(desk.json("oracle alerts --closed --limit 1")["alerts"].as_array().unwrap().len(), 1);
-    assert_eq!(desk.json("oracle alerts one"), json!({ "alerts": [], "open": 0 }));
+    let first = desk.json("oracle alerts --closed --limit 1");
+    assert_eq!(
+        (first["alerts"].as_array().unwrap().len(), &first["more"], &first["total"]),
+        (1, &json!(true), &json!(2))
+    );
+    let second = desk.json(&format!("oracle alerts --closed --after {}", first["cursor"].as_str().unwrap()));
+    assert_eq!((&second["alerts"][0], &second["more"]), (&all["alerts"][1], &json!(false)));
+    assert_eq!(desk.json("oracle alerts one"), none);
+    let csv = desk.run("oracle alerts --closed --csv").ok();
+    assert!(csv.starts_with("id,subject,kind,why,open,first_seen,") && csv.lines().count() == 3, "{csv}");
     let shown = desk.run("oracle alerts two").ok();
     assert!(shown.contains("OPEN") && shown.contains("2 times"), "{shown}");
     desk.run("oracle alerts three").fails(2, "unknown_feed");
-    desk.run("oracle alerts --limit 3").fails(2, "usage");
+    assert_eq!(desk.json("oracle alerts --limit 3")["total"], 1);
+    desk.run("oracle alerts --limit 0").fails(2, "usage");
     super::desk::same(&before, &desk.dump());
     assert_eq!(desk.wire.http_count(), 0);
 }

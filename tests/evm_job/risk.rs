@@ -185,6 +185,63 @@ fn a_pool_that_the_engine_does_not_know_has_no_parameters() {
     says(&why(&envelope, 1, "risk_unknown")["why"], &["no risk parameters are set"]);
 }
 
+/// Without limits, one line says so with the command that sets some; what needs none is found all the same.
+#[test]
+fn a_pool_without_limits_is_one_finding_with_its_remedy() {
+    let desk = Desk::ready();
+    desk.run("sync").ok();
+    let (found, envelope) = findings(&desk);
+    assert_eq!(found, ["growth: risk_unknown", "stable: risk_unknown"]);
+    let pool = &envelope["data"]["pools"][0];
+    let fix = "poolctl risk set growth --max-tvl …";
+    assert_eq!((&pool["limits"], &pool["ok"]), (&json!("unset"), &json!(false)));
+    says(&pool["fix"], &[fix]);
+    says(&envelope["error"]["hint"], &[fix]);
+    assert_eq!(envelope["warnings"], json!([]), "said once");
+    let shown = desk.run("risk check --at latest").exits(5).stdout;
+    assert_eq!(shown.lines().filter(|line| line.contains("growth")).count(), 1, "{shown}");
+    says(&json!(shown), &["growth: no limits are set, ", fix, "stable: no limits are set, "]);
+    desk.run("risk pause growth --reason audit").ok();
+    assert_eq!(
+        findings(&desk).0,
+        ["growth: emergency_pause", "growth: risk_unknown", "stable: risk_unknown"]
+    );
+    // With limits it is silent about the one, and still about the other.
+    desk.run("risk set stable --max-tvl 1000000").ok();
+    let (found, envelope) = findings(&desk);
+    assert_eq!(found, ["growth: emergency_pause", "growth: risk_unknown"]);
+    let stable = &envelope["data"]["pools"][1];
+    assert_eq!((&stable["limits"], &stable["fix"]), (&json!("fresh"), &Value::Null));
+}
+
+/// Older limits that find nothing are no result: the check says which pools they are of, and fails where they are all.
+#[test]
+fn a_check_that_could_refresh_nothing_is_not_well() {
+    let desk = desk();
+    assert_eq!(findings(&desk).0, Vec::<String>::new());
+    desk.run("risk check growth --at latest").ok();
+    desk.wire.fault(Rule::new(Fault::Refuse));
+    let ran = desk.run("risk check --at latest").exits(0);
+    let older = "growth: 9 of 9 rules ok by older limits, which could not be refreshed";
+    assert!(ran.stdout.contains(older) && ran.stdout.contains("stable: 9 of 9 rules ok\n"), "{ran:?}");
+    assert!(ran.stderr.contains("limits not refreshed: "), "{ran:?}");
+    let envelope = desk.run("risk check growth --at latest").fails(75, "unreachable");
+    says(&envelope["error"]["message"], &["no limits could be refreshed", "endpoint \"main\""]);
+    let growth = &envelope["data"]["pools"][0];
+    assert_eq!((&growth["limits"], &growth["ok"]), (&json!("older"), &json!(true)));
+    says(&growth["not_refreshed"], &["endpoint \"main\""]);
+    let before = desk.one("SELECT refreshed_at FROM pool_risk_parameters WHERE pool_id = 1");
+    assert_eq!(desk.rows(VIOLATIONS), Vec::<String>::new());
+    assert_eq!(desk.one("SELECT refreshed_at FROM pool_risk_parameters WHERE pool_id = 1"), before);
+    // A finding is one, however old the limits are.
+    desk.run("risk pause growth --reason audit").ok();
+    desk.run("risk check growth --at latest").fails(5, "check_failed");
+    desk.wire.heal();
+    desk.run("risk unpause growth --reason done").ok();
+    desk.run("risk check growth --at latest").ok();
+    desk.sound();
+}
+
 #[test]
 fn parameters_that_are_too_old_are_none() {
     let desk = desk();

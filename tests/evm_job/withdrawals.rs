@@ -4,6 +4,7 @@ use super::desk::{Desk, says, warnings};
 use crate::support::ended;
 use poolctl_testkit::abi::Vault;
 use poolctl_testkit::alloy::primitives::{Address, U256};
+use poolctl_testkit::cli::pages;
 use poolctl_testkit::{Receipt, units};
 use serde_json::{Value, json};
 
@@ -311,7 +312,8 @@ fn a_run_on_the_pool_opens_the_breaker_and_then_nothing_goes_out() {
 #[test]
 fn the_list_shows_what_was_asked_for() {
     let desk = desk();
-    assert_eq!(desk.json("withdrawal list"), json!({ "withdrawals": [], "more": false }));
+    let none = json!({ "withdrawals": [], "more": false, "cursor": null, "total": 0 });
+    assert_eq!(desk.json("withdrawal list"), none);
     assert_eq!(desk.run("withdrawal list").ok(), "no withdrawals\n");
     let bob = desk.world.bob;
     for line in ["stable alice 1", "growth alice 2", &format!("stable {bob} 3"), "stable alice 4"] {
@@ -338,12 +340,24 @@ fn the_list_shows_what_was_asked_for() {
     }
     assert_eq!(ids("--limit 2"), (vec![4, 3], true));
     assert_eq!(ids("--member alice --limit 3"), (vec![4, 2, 1], false));
+    for line in ["", "--member alice", "--pool stable", "--status pending --pool stable"] {
+        let (all, _) = ids(line);
+        let line = format!("withdrawal list {line}");
+        assert_eq!(pages(|line| desk.run(line), &line, "withdrawals", "id"), all, "{line}");
+    }
+    let csv = desk.run("withdrawal list --csv").ok();
+    assert!(csv.starts_with("id,pool,member,member_name,shares,assets,status,"), "{csv}");
+    assert_eq!(csv.lines().count(), 5);
     assert_eq!(desk.wire.http_count(), 0);
     for (line, code) in [
         ("--status done", "invalid_value"),
         ("--pool grwth", "unknown_pool"),
         ("--member nobody", "unknown_member"),
         ("--limit -1", "usage"),
+        ("--limit 0", "usage"),
+        ("--limit 2 --all", "usage"),
+        ("--csv", "usage"),
+        ("--after 4", "invalid_value"),
     ] {
         desk.unchanged(|| desk.run(&format!("withdrawal list {line}")).fails(2, code));
     }

@@ -8,6 +8,7 @@
     reason = "a test stops at the first surprise, and looks into what the library protects"
 )]
 
+mod beside;
 mod block;
 mod crash;
 mod desk;
@@ -23,6 +24,7 @@ mod index;
 mod lies;
 mod losses;
 mod means;
+mod newer;
 mod plant;
 mod prune;
 mod reconcile;

@@ -2,6 +2,7 @@
 
 use crate::desk::{Desk, Farmer, KALE, XLM, until};
 use crate::funding::{enrol, line, pair, sponsor, wallet};
+use poolctl_testkit::doctor::stands;
 use poolctl_testkit::proxy::Rewrite;
 use poolctl_testkit::{Fault, Proxy, Rule};
 use serde_json::{Value, json};
@@ -137,6 +138,40 @@ fn a_drained_sponsor_is_named_and_who_has_lumens_pays_for_itself() {
     assert_eq!(alerts(&desk), [""; 0]);
     desk.run("health --json").exits(0);
     desk.is_sound();
+}
+
+/// Whoever leaves, or is not asked about, changes nothing of what the sponsor needs: `doctor` says the same as
+/// `farmer check-funding`, of all or of one.
+#[test]
+fn doctor_and_check_funding_say_the_same_of_the_sponsor() {
+    let (desk, address) = sponsored();
+    desk.configure(
+        "strategy.target_zeros = 1\nkale.min_lumens = \"0\"\nstellar.max_head_age_sec = 4000000000",
+    );
+    let need = |line: &str| {
+        let data =
+            desk.run(&format!("farmer check-funding {line} --json")).exits_one_of(&[0, 5]).last()["data"]
+                .clone();
+        let stroops = data["sponsor"]["needed"].as_str().unwrap().replace('.', "").parse::<i64>().unwrap();
+        (stroops, data["sponsor"]["ready"].clone())
+    };
+    let (two, _) = need("--all");
+    let [ada, bob] = &desk.farmers[..] else { panic!() };
+    assert_eq!(need(&ada.id).0, two, "the other one plants all the same");
+    desk.run(&format!("farmer set {} --status leaving", bob.id)).exits(0);
+    let (one, _) = need("--all");
+    assert_eq!(one * 2, two, "who leaves needs nothing more");
+    assert_eq!((need(&bob.id).0, need(&ada.id).0), (one, one));
+    for (left, ready, code, status) in [(one, true, 0, "ok"), (one - 1, false, 5, "fail")] {
+        let copy = desk.fork();
+        drain(&copy, &purse(), left);
+        let found = copy.run("farmer check-funding --all --json").exits(code).last();
+        assert_eq!(found["data"]["sponsor"]["ready"], ready, "{found}");
+        let doctor = copy.run("doctor --json").exits(code).last()["data"].clone();
+        stands(&doctor, "farmers", "fee sponsor", status, &address);
+        let why = &found["data"]["sponsor"]["why"];
+        assert!(ready || doctor.to_string().contains(why.as_str().unwrap()), "{why}: {doctor}");
+    }
 }
 
 #[test]

@@ -164,8 +164,8 @@ fn a_second_run_at_the_same_time_is_refused_and_the_first_goes_on() {
     // No ledger closes: the first run waits for its transaction.
     let first = desk.run("plant").spawn();
     until("the plant waits for a ledger", || desk.network.waiting() == 1);
-    let second = desk.run("plant --json").alone();
-    assert_eq!((second.code, &second.last()["error"]["code"]), (Some(11), &json!("state_locked")));
+    let second = desk.run("plant --json --wait 0s").alone();
+    assert_eq!((second.code, &second.last()["error"]["code"]), (Some(11), &json!("lease_held")));
     desk.network.advance(1).unwrap();
     assert!(first.wait_with_output().unwrap().status.success());
     assert_eq!(desk.value::<i64>("SELECT count(*) FROM plantings"), 1);

@@ -295,10 +295,10 @@ fn what_is_wrong_is_refused_and_nothing_changes() {
     let preview = copy.ok(&format!("{PRUNE} --dry-run --json")).last();
     assert_eq!((&preview["dry_run"], &preview["data"]["archive"]), (&json!(true), &json!(null)));
     assert_eq!(rows_of(&copy.state()), before);
-    // Another run holds the state.
+    // Another run has the state alone.
     let lock = std::fs::File::create(copy.path("farm.sqlite.lock")).unwrap();
     lock.lock().unwrap();
-    copy.run(PRUNE).fails(11, "state_locked");
+    copy.run(&format!("{PRUNE} --wait 0s")).fails(11, "state_locked");
     drop(lock);
     let done = copy.ok(&format!("{PRUNE} --json")).last()["data"].clone();
     assert_eq!(done["rows"], preview["data"]["rows"]);

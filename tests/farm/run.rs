@@ -4,7 +4,7 @@ use crate::desk::{Desk, KALE, Ledgers, block_on, ended, until};
 use kale::contract::{Entry, decode_farm};
 use poolctl_testkit::Proxy;
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Child;
 use std::sync::Arc;
@@ -115,11 +115,13 @@ fn nothing_due_is_two_requests_and_no_write() {
     desk.network.advance(1).unwrap();
     desk.run("work --policy early").exits(0);
     desk.run("farm reconcile").exits(0);
+    // A better nonce than the one that is in would be due.
+    desk.sqlite().execute("DELETE FROM nonces", []).unwrap();
     let before: String = desk.value("SELECT value FROM meta WHERE key = 'data_version'");
     let proxy = Proxy::start(&desk.network.url()).unwrap();
     desk.write_config(&[proxy.url()], "");
     let ran = desk.run("farm run --once").exits(0);
-    assert_eq!(proxy.http_count(), 2, "{:?}", proxy.methods());
+    assert_eq!(proxy.http_count(), 2, "{}", ran.stdout);
     assert_eq!(desk.value::<String>("SELECT value FROM meta WHERE key = 'data_version'"), before);
     assert!(ran.stdout.contains("nothing was due"), "{}", ran.stdout);
 }
@@ -145,18 +147,26 @@ fn a_run_that_is_killed_between_plant_and_work_is_taken_up_by_the_next() {
 }
 
 #[test]
-fn a_second_run_finds_the_state_locked() {
+fn a_second_run_leaves_the_farm_to_the_first() {
     let desk = desk(1);
     let child = desk.run("farm run --json").spawn();
-    until("it runs", || desk.run("plant --dry-run").ends().1.code == Some(0) && locked(&desk));
-    let envelope = desk.run("farm run --once").fails(11, "state_locked");
-    assert_eq!(envelope["error"]["details"]["command"], "farm run");
+    until("it leads the farm", || {
+        state::leases(&desk.state()).unwrap().iter().any(|held| held.lease.starts_with("farm:"))
+    });
+    // A service, and whoever is there by hand, wants to be the one.
+    for line in ["farm run", "plant", "harvest"] {
+        let envelope = desk.run(&format!("{line} --wait 0s")).fails(11, "lease_held");
+        let details = &envelope["error"]["details"];
+        assert_eq!((&details["command"], &details["pid"]), (&json!("farm run"), &json!(child.id())));
+        assert!(envelope["error"]["message"].as_str().unwrap().contains("pooler \"north\""), "{envelope}");
+    }
+    let data = desk.run("farm run --once").json();
+    let [held] = data["held"].as_array().unwrap().as_slice() else { panic!("{data}") };
+    assert_eq!((&held["pooler"], &held["pid"]), (&json!("north"), &json!(child.id())), "{data}");
+    let shown = desk.run("farm run --once").exits(0).stdout;
+    assert!(shown.contains("the farm of pooler \"north\" is left to \"poolctl farm run\""), "{shown}");
     terminate(&child);
     assert_eq!(ended(child).code, Some(0));
-}
-
-fn locked(desk: &Desk) -> bool {
-    desk.run("harvest").ends().1.code == Some(11) || desk.run("farm run --once").ends().1.code == Some(11)
 }
 
 #[test]

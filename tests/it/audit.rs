@@ -41,6 +41,32 @@ fn events_are_filtered() {
 }
 
 #[test]
+fn what_is_cut_is_told() {
+    let home = busy();
+    let page = home.run("events --limit 2 --since 1h").json();
+    assert_eq!((ids(&page), &page["more"], &page["total"]), (vec![5, 6], &true.into(), &6.into()));
+    let older =
+        home.run(&format!("events --limit 2 --since 1h --after {}", page["cursor"].as_str().unwrap())).json();
+    assert_eq!((ids(&older), &older["more"]), (vec![3, 4], &true.into()));
+    let shown = home.run("events --limit 2").ok();
+    assert!(shown.ends_with("2 of 6, see all with --all, the next with --after 5\n"), "{shown}");
+    assert!(shown.contains("new 5"), "the particulars in words: {shown}");
+    let all = home.run("events --all").json();
+    assert_eq!((ids(&all), &all["more"], &all["cursor"]), ((1..=6).collect(), &false.into(), &Value::Null));
+    for bad in [
+        "--limit 1 --all",
+        "--follow --after 3",
+        "--follow --csv",
+        "--verify --csv",
+        "--verify --all",
+        "--csv",
+    ] {
+        home.run(&format!("events {bad}")).fails(2, "usage");
+    }
+    home.run("events --after x").fails(2, "invalid_value");
+}
+
+#[test]
 fn a_sound_log_verifies() {
     let home = busy();
     let data = home.run("events --verify").json();

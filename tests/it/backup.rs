@@ -58,7 +58,7 @@ fn nothing_is_replaced_unasked() {
     assert_eq!(plan["dry_run"], true);
     assert_eq!((digest(&home.state()), digest(&copy)), (before, copied));
     let _held = super::lock::hold(&home.state());
-    home.run("state restore copy.sqlite --yes").fails(11, "state_locked");
+    home.run("state restore copy.sqlite --yes --wait 0s").fails(11, "state_locked");
 }
 
 #[test]

@@ -384,7 +384,7 @@ fn a_key_store_that_is_being_changed_is_left_alone() {
     let holder = r#"{"pid":7,"command":"farmer register","since":0}"#;
     std::fs::write(format!("{}.lock", home.keys().display()), holder).unwrap();
     let before = home.snapshot();
-    let envelope = home.farm(REGISTER).fails(11, "keys_locked");
+    let envelope = home.farm(&format!("{REGISTER} --wait 0s")).fails(11, "keys_locked");
     let message = text(&envelope["error"]["message"]);
     assert!(message.contains("key store") && message.contains("poolctl farmer register"), "{message}");
     assert_eq!(home.snapshot(), before);

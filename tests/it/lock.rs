@@ -1,17 +1,21 @@
-//! One writer at a time: exit 11 names the holder, `--wait` waits, readers never do.
+//! A state that one run has alone: exit 11 names the holder, `--wait` waits, readers never do.
 
 use crate::support::{Home, digest, ended, until};
+use rustix::fs::inotify;
 use state::Holder;
 use std::fs::File;
-use std::io::Write;
-use std::path::Path;
-use std::process::Child;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
 
-/// Holds the state's lock as another run of poolctl would.
-pub fn hold(state: &Path) -> File {
+fn lock_of(state: &Path) -> PathBuf {
     let mut path = state.as_os_str().to_owned();
     path.push(".lock");
-    let mut file = File::options().write(true).create(true).truncate(true).open(path).unwrap();
+    path.into()
+}
+
+/// Holds the state's lock as a run of poolctl would that replaces the state.
+pub fn hold(state: &Path) -> File {
+    let mut file = File::options().write(true).create(true).truncate(true).open(lock_of(state)).unwrap();
     // A process that another test is about to start has every open file for a moment.
     until("the lock is free", || file.try_lock().is_ok());
     let holder = Holder { pid: std::process::id(), command: "reward cycle".to_owned(), since: 1_700_000_000 };
@@ -19,16 +23,19 @@ pub fn hold(state: &Path) -> File {
     file
 }
 
-/// Until the child has the lock file open, and so is waiting for it.
-fn waits(child: &Child) {
-    let folder = format!("/proc/{}/fd", child.id());
-    until("the child opens the lock file", || {
-        std::fs::read_dir(&folder).is_ok_and(|entries| {
-            entries
-                .filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok())
-                .any(|target| target.to_string_lossy().ends_with(".lock"))
-        })
-    });
+/// Tells when a lock file is opened, as whoever waits for it does again and again.
+struct Opened(File);
+
+impl Opened {
+    fn of(state: &Path) -> Self {
+        let watch = inotify::init(inotify::CreateFlags::CLOEXEC).unwrap();
+        inotify::add_watch(&watch, lock_of(state), inotify::WatchFlags::OPEN).unwrap();
+        Self(watch.into())
+    }
+
+    fn once(mut self) {
+        assert!(self.0.read(&mut [0; 4096]).unwrap() > 0);
+    }
 }
 
 #[test]
@@ -37,9 +44,9 @@ fn a_locked_state_names_its_holder() {
     let before = digest(&home.state());
     let held = hold(&home.state());
     for line in [
-        "config set oracle.cache_ttl_sec 60",
+        "config set oracle.cache_ttl_sec 60 --wait 0s",
         "config set oracle.cache_ttl_sec 60 --wait 50ms",
-        "config unset oracle.cache_ttl_sec",
+        "config unset oracle.cache_ttl_sec --wait 0s",
     ] {
         let envelope = home.run(line).fails(11, "state_locked");
         let details = &envelope["error"]["details"];
@@ -56,15 +63,16 @@ fn a_locked_state_names_its_holder() {
     assert_eq!(digest(&home.state()), before);
     drop(held);
     // A child that another test is just starting has the lock's file open until it is the program that it becomes.
-    home.run("config set oracle.cache_ttl_sec 60 --wait 10s").ok();
+    home.run("config set oracle.cache_ttl_sec 60").ok();
 }
 
 #[test]
 fn waiting_succeeds_when_the_lock_is_released() {
     let home = Home::ready();
     let held = hold(&home.state());
+    let opened = Opened::of(&home.state());
     let child = home.run("config set oracle.cache_ttl_sec 60 --wait 5m").spawn();
-    waits(&child);
+    opened.once();
     drop(held);
     let ran = ended(child);
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
@@ -75,8 +83,9 @@ fn a_signal_ends_the_wait() {
     let home = Home::ready();
     for signal in [rustix::process::Signal::TERM, rustix::process::Signal::INT] {
         let _held = hold(&home.state());
+        let opened = Opened::of(&home.state());
         let child = home.run("config set oracle.cache_ttl_sec 60 --wait 5m --json").spawn();
-        waits(&child);
+        opened.once();
         rustix::process::kill_process(rustix::process::Pid::from_child(&child), signal).unwrap();
         let ran = ended(child);
         assert_eq!(ran.code, Some(75), "{ran:?}");
@@ -88,11 +97,12 @@ fn a_signal_ends_the_wait() {
 fn the_lock_dies_with_its_holder() {
     let home = Home::ready();
     let held = hold(&home.state());
+    let opened = Opened::of(&home.state());
     let mut child = home.run("config set oracle.cache_ttl_sec 60 --wait 5m").spawn();
-    waits(&child);
+    opened.once();
     child.kill().unwrap();
     child.wait().unwrap();
     drop(held);
     // As above: a child that is just being started may have the file open for a moment yet.
-    home.run("config set oracle.cache_ttl_sec 60 --wait 10s").ok();
+    home.run("config set oracle.cache_ttl_sec 60").ok();
 }

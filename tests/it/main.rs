@@ -28,6 +28,7 @@ mod lock;
 mod man;
 mod metrics;
 mod monitoring;
+mod notify;
 mod out_files;
 mod pings;
 mod poolers;
@@ -39,6 +40,7 @@ mod sandbox;
 mod schema;
 mod settings;
 mod state_file;
+mod status;
 mod support;
 mod terminal;
 #[cfg(feature = "sandbox")]

@@ -134,7 +134,7 @@ fn bad_values_are_refused_before_the_lock() {
         assert!(envelope["error"]["message"].as_str().unwrap().contains(key), "{envelope}");
     }
     assert_eq!(digest(&home.state()), before);
-    home.run("config set oracle.cache_ttl_sec 1").fails(11, "state_locked");
+    home.run("config set oracle.cache_ttl_sec 1 --wait 0s").fails(11, "state_locked");
 }
 
 #[test]
@@ -157,11 +157,43 @@ fn check_names_everything_that_is_wrong() {
     let ran = home.run("config check").exits(5);
     assert!(ran.stdout.contains("- risk.max_rate_drop") && ran.stderr.starts_with("error: "), "{ran:?}");
 
-    home.write_config("profile = ");
-    assert_eq!(
-        home.run("config check").fails(5, "check_failed")["data"]["findings"][0]["code"],
-        "invalid_config"
+    // What is not understood hides nothing else either, and what is ill formed is not missing.
+    home.write_config(
+        "odd = 1\n[profiles.sandbox]\nevm.rpc_urls = ['ftp://x']\nevm.chainid = 5\nreward.block_reward = 2.5\nlog.level = 'loud'\n\
+         stellar.rpc_urls = ['http://127.0.0.1:1']\nkale.min_lumens = '99999999999999999999'\nstrategy.min_stake = '2'\n\
+         strategy.max_stake = '1'\nstrategy.command = \"sh -c 'x\"\nkale.contract_id = 'C'\n",
     );
+    let before = digest(&home.state());
+    let all = home.run("config check").fails(5, "check_failed");
+    let found: Vec<&str> = all["data"]["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["message"].as_str().unwrap())
+        .collect();
+    for needle in [
+        "unknown key \"odd\"",
+        "unknown key \"evm.chainid\"",
+        "reward.block_reward must be a decimal in quotes",
+        "evm.rpc_urls (profile",
+        "log.level (profile",
+        "kale.min_lumens is more than there is",
+        "strategy.min_stake and strategy.max_stake",
+        "strategy.command",
+        "kale.contract_id",
+    ] {
+        assert_eq!(found.iter().filter(|one| one.contains(needle)).count(), 1, "{needle} in {found:#?}");
+    }
+    assert!(!found.iter().any(|one| one.contains("has no ")), "{found:#?}");
+    assert_eq!(before, digest(&home.state()));
+
+    home.write_config("[profiles.sandbox]\nevm.rpc_urls = [1]\n");
+    let alone = home.run("config check").fails(5, "check_failed");
+    assert_eq!(alone["data"]["findings"].as_array().unwrap().len(), 1, "{alone}");
+    home.write_config("profile = ");
+    let alone = home.run("config check").fails(5, "check_failed");
+    assert_eq!(alone["data"]["findings"].as_array().unwrap().len(), 1, "{alone}");
+    assert_eq!(alone["data"]["findings"][0]["code"], "invalid_config");
     home.run("config check --profile nosuch --config /dev/null").fails(2, "unknown_profile");
 }
 

@@ -255,7 +255,7 @@ fn a_state_is_one_whatever_it_is_called() {
     let home = Home::ready();
     std::os::unix::fs::symlink(home.state(), home.path().join("link")).unwrap();
     let held = super::lock::hold(&home.state());
-    home.run("config set oracle.cache_ttl_sec 60 --state link").fails(11, "state_locked");
+    home.run("config set oracle.cache_ttl_sec 60 --state link --wait 0s").fails(11, "state_locked");
     drop(held);
     home.run("config set oracle.cache_ttl_sec 60 --state link").ok();
     assert_eq!(home.run("events --state link").json(), home.run("events").json());

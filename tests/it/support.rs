@@ -85,13 +85,18 @@ impl Home {
     /// A home with the pooler "north" and an age identity, which [`Home::farm`] uses.
     pub fn farming() -> Self {
         let home = Self::ready();
+        home.make_farming();
+        home
+    }
+
+    /// Makes of a ready home what [`Home::farming`] is.
+    pub fn make_farming(&self) {
         let identity = age::x25519::Identity::generate();
-        home.write_private(
+        self.write_private(
             "identity.txt",
             &format!("# made by a test\n{}\n", identity.to_string().expose_secret()),
         );
-        home.run("pooler add north --reward-split 0.2 --platform-fee 0.05").ok();
-        home
+        self.run("pooler add north --reward-split 0.2 --platform-fee 0.05").ok();
     }
 
     /// A run that can unlock the key store of [`Home::farming`].

@@ -84,7 +84,8 @@ fn each_chain_settles_its_own() {
     ledgers.network.advance(1).unwrap();
     let stop = Stop::default();
     let mut desk = bench.seat.desk(ledgers.stellar(), &stop, ONCE);
-    let open = run(outbox::settle_open(&mut desk, None, &Notes)).unwrap();
+    let open =
+        run(outbox::settle_open(&mut desk, None, &Notes, &outbox::all::<stellar::submit::Stellar>)).unwrap();
     assert_eq!(open.len(), 1, "{open:?}");
     assert_eq!(open[0].1.as_ref().unwrap().status, Status::Confirmed);
     assert_eq!(bench.seat.operations(), ["evm evm:1 recorded 1 1", "stellar stellar:1 recorded 1 1"]);

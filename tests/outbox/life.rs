@@ -258,7 +258,7 @@ fn what_was_led_on_meanwhile_is_not_given_up() {
     // Another one leads it to its end while the operator thinks.
     change(&mut desk, "UPDATE operations SET state = 'recorded', settled_at = 2, recorded_at = 2");
     let error = outbox::give_up(&mut desk, consent(), &given, "lost", &Notes).unwrap_err();
-    assert_eq!(error.code(), Code::Conflict, "{error}");
+    assert_eq!(error.code(), Code::StateChanged, "{error}");
     assert_eq!(bench.seat.operations(), ["evm pay:1 recorded 0 0"]);
     assert_eq!(bench.seat.value::<i64>("SELECT count(*) FROM events"), 0);
 }

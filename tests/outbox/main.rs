@@ -6,6 +6,7 @@
     reason = "in a test, what was not expected is to end it"
 )]
 
+mod beside;
 mod both;
 mod life;
 mod support;

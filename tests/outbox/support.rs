@@ -23,8 +23,8 @@ pub struct Bench {
 /// An opened state.
 pub struct Seat {
     pub state: State,
-    _lock: Lock,
-    _folder: TempDir,
+    lock: Lock,
+    folder: TempDir,
 }
 
 impl Seat {
@@ -36,7 +36,13 @@ impl Seat {
         let lock = Lock::acquire(&path, &holder, Duration::from_secs(5), &Stop::default()).unwrap();
         let run = Run { id: "run".into(), actor: "tester".into(), clock: Clock::Fixed(1_700_000_000) };
         let state = State::write_access(&path, run, &lock).unwrap();
-        Self { state, _lock: lock, _folder: folder }
+        Self { state, lock, folder }
+    }
+
+    /// The same state, opened once more: another run's.
+    pub fn beside(&self) -> State {
+        let run = Run { id: "other".into(), ..self.state.run().clone() };
+        State::write_access(&self.folder.path().join("state.sqlite"), run, &self.lock).unwrap()
     }
 
     pub fn desk<'a, N: Network>(&'a mut self, network: N, stop: &'a Stop, wait: Duration) -> Desk<'a, N> {
@@ -107,7 +113,7 @@ impl Bench {
     pub fn settle(&mut self, wait: Duration, send: bool) -> Vec<(Operation, Result<Settled<evm::Evm>>)> {
         let (network, stop) = (network(self.node.url()), Stop::default());
         let mut desk = self.seat.desk(network, &stop, wait);
-        let work = outbox::settle_open(&mut desk, send.then(consent), &Notes);
+        let work = outbox::settle_open(&mut desk, send.then(consent), &Notes, &outbox::all::<evm::Evm>);
         run(while_mined(&self.node, work)).unwrap()
     }
 

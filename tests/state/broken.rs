@@ -390,7 +390,7 @@ fn the_fixture_is_sound() {
 }
 
 /// All 2,000 shares of alice in the pool `stable` are asked for in two withdrawals; one of a unit more came between.
-fn with_withdrawals() -> Place {
+pub fn with_withdrawals() -> Place {
     let place = Place::lived_in();
     let (lock, stop, config) = (place.lock(), Stop::default(), config(&[]));
     // A minute after the fixture was synced: a withdrawal is asked for on figures of that day.
@@ -517,8 +517,9 @@ fn a_claim_by_rows_that_disagree_credits_nobody() {
             .unwrap();
         let member = pool::find_member(state.conn(), &name).unwrap();
         let agreed = ValuePermit::obtain(Permit::of(&lock), Consent::Given, "claim").unwrap();
-        let e =
-            reward::claim(&mut work(&config, &mut state, &lock, &stop), &agreed, &member, None).unwrap_err();
+        let pending = reward::pending(state.conn(), &member, None).unwrap_or_default();
+        let mut work = work(&config, &mut state, &lock, &stop);
+        let e = reward::claim(&mut work, &agreed, &member, None, &pending).unwrap_err();
         assert!(matches!(e.code(), Code::StateCorrupt | Code::State), "{sql}: {e}");
         assert!(e.to_string().contains(words), "{sql}: {e}");
         drop(state);

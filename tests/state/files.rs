@@ -4,7 +4,9 @@ use crate::support::{FARM, POOLS, Place, holder, run, schema, structure};
 use base::{Code, Part, Stop};
 use rusqlite::Connection;
 use serde_json::json;
-use state::{APPLICATION_ID, Lock, Permit, SCHEMA_VERSION, State, backup, inspect, restore, schema_of};
+use state::{
+    APPLICATION_ID, Lease, Lock, Permit, SCHEMA_VERSION, State, backup, inspect, restore, schema_of,
+};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -76,7 +78,7 @@ fn a_backup_is_whole_while_a_writer_writes() {
 #[test]
 fn a_restore_swaps_the_file_in_and_keeps_the_old_one() {
     let place = Place::lived_in();
-    let lock = place.lock();
+    let lock = place.alone();
     let copy = place.folder().join("copy.sqlite");
     let before = backup(place.reader().conn(), &copy, watch::check::must_be_sound).unwrap();
     let mut state = place.writer(&lock);
@@ -143,7 +145,13 @@ fn an_older_state_is_migrated_after_a_backup() {
     assert!(e.remedy().unwrap().parts().contains(&Part::Command("state migrate")), "{e:?}");
     assert!(std::fs::read(place.path()).unwrap() == old, "reading migrates nothing");
 
+    // Nor does who is not alone: others could be at work with the old one.
     let lock = place.lock();
+    let e = State::write_access(&place.path(), run(), &lock).unwrap_err();
+    assert_eq!((e.code(), std::fs::read(place.path()).unwrap() == old), (Code::StateOutdated, true));
+    drop(lock);
+
+    let lock = place.alone();
     drop(place.writer(&lock));
     assert_eq!(schema_of(&place.path()).unwrap(), SCHEMA_VERSION);
     let [copy] = &place.files("schema-0-")[..] else { panic!("{:?}", place.files("")) };
@@ -370,17 +378,21 @@ fn every_connection_looks_at_what_it_reads() {
 
 #[test]
 fn a_lock_belongs_to_the_file() {
-    let place = Place::fresh();
+    let place = Place::fresh().orderly();
     let link = place.folder().join("link.sqlite");
     std::os::unix::fs::symlink(place.path(), &link).unwrap();
-    let lock = place.lock();
+    let lock = place.alone();
     let held = |path: &Path| Lock::acquire(path, &holder(), Duration::ZERO, &Stop::default());
     let relative = place.folder().join(".").join("state.sqlite");
     for path in [&link, &relative] {
         assert_eq!(held(path).unwrap_err().code(), Code::StateLocked);
     }
-    // Who takes away the file of the lock takes away no lock that is asked for later.
     drop(lock);
+    // So does a lease.
+    let (lock, other) = (place.lock(), held(&link).unwrap());
+    let leased = lock.lease(&Lease::Pools).unwrap();
+    assert_eq!(other.lease(&Lease::Pools).unwrap_err().code(), Code::LeaseHeld);
+    drop((leased, lock, other));
     let lock = held(&link).unwrap();
     drop(State::write_access(&link, run(), &lock).unwrap());
     drop(lock);

@@ -148,6 +148,31 @@ fn a_pool_that_does_not_add_up_leaves_the_others_as_if_it_were_not_there() {
     assert_eq!(none, [vec![], vec![], vec![], untouched]);
 }
 
+#[test]
+fn a_long_replay_lets_other_writers_in() {
+    let place = Place::fresh();
+    init(&place);
+    let lock = place.lock();
+    let mut state = place.writer(&lock);
+    let mut intake = Intake::default();
+    intake.aim(&pool::list(state.conn()).unwrap());
+    let (mut written, mut longest, mut most) = (0, 0, 0);
+    for number in 0..10 {
+        let logs =
+            (0..10_000).map(|index| log(0, number, number * 10_000 + index, (0, 3), Base::from(1))).collect();
+        let end = BlockRef { number, hash: keccak256(number.to_le_bytes()), timestamp: 0 };
+        intake.push(&mut state, Permit::of(&lock), &LogRange { from: number, end, logs }).unwrap();
+        longest += 1;
+        let stored: u64 =
+            state.conn().query_row("SELECT count(*) FROM share_transfers", [], |row| row.get(0)).unwrap();
+        if stored > written {
+            (most, longest, written) = (most.max(stored - written), 0, stored);
+        }
+        assert!(longest < 5, "{number}");
+    }
+    assert!((10_000..=50_000).contains(&most), "{most}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 

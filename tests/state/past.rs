@@ -144,7 +144,7 @@ fn sent(tx: &Tx<'_>, kind: &'static str, hand: &FarmerRow, block: u32, worked: b
         (AttemptOutcome::Failed, OperationState::Failed, "operation.failed")
     };
     outbox::end_attempt(tx, id, attempt, outcome, None)?;
-    outbox::end(tx, id, state, None)?;
+    outbox::end(tx, id, OperationState::Sent, state, None)?;
     tx.event(event, farmer, &json!({ "key": key, "hash": hash }))?;
     Ok(id)
 }
@@ -205,7 +205,7 @@ fn harvest(tx: &Tx<'_>, hand: &FarmerRow, block: u32, fate: Fate) -> Result<()> 
     let row = |outcome, reward| HarvestRow { farmer, block, outcome, stake, reward, forecast: None };
     match fate {
         Fate::Idle | Fate::Refused | Fate::Open => return Ok(()),
-        Fate::Held => return rows::hold_pail(tx, farmer, block, "mint_disagrees"),
+        Fate::Held => return rows::hold_pail(tx, farmer, block, "mint_disagrees").map(drop),
         Fate::Lost => {
             let pail = rows::pail(tx.conn(), farmer, block)?.unwrap();
             let cause = Reason::TooLate;

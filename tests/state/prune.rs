@@ -2,7 +2,7 @@
 
 use crate::past::{self, BEGAN, BLOCK, FARMERS, Fate, HARVEST, ledger};
 use crate::support::{Place, config, run, run_at, work};
-use base::{Code, Silent, Stop};
+use base::{Code, Progress, Silent, Stop};
 use poolctl_testkit::tamper;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
@@ -11,7 +11,7 @@ use rusqlite::types::Value;
 use state::{Lock, PruneReport, State, prune, prune_preview};
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The tables that may lose rows.
@@ -230,6 +230,64 @@ fn a_reader_goes_on_seeing_what_it_saw() {
     assert_eq!(rows_of(look.conn()), seen);
     drop(look);
     assert!(rows_of(reader.conn())["events"].len() < seen["events"].len());
+    is_sound(&place);
+}
+
+/// Another run, which writes when the archive is whole and nothing is deleted yet.
+struct Beside(PathBuf, &'static str);
+
+impl Progress for Beside {
+    fn begin(&self, what: &str, _total: Option<u64>) {
+        if what == "deleting" {
+            Connection::open(&self.0).unwrap().execute_batch(self.1).unwrap();
+        }
+    }
+    fn advance(&self, _steps: u64) {}
+    fn note(&self, _text: &str) {}
+    fn end(&self) {}
+}
+
+#[test]
+fn what_may_not_go_any_more_when_it_is_deleted_stays() {
+    let place = Place::farmed();
+    let lock = place.lock();
+    // The pail of the oldest harvest is out again; a transaction of another one was changed.
+    let changes = "
+        CREATE TEMP TABLE again AS SELECT farmer_id, block_index, stake, ledger FROM harvests
+            WHERE outcome = 'harvested' ORDER BY id LIMIT 1;
+        INSERT INTO open_pails (block_index, farmer_id, stake, planted_ledger, due_time)
+            SELECT block_index, farmer_id, stake, 4294967295, 0 FROM again;
+        UPDATE operations SET error = 'changed' WHERE id = (SELECT operation_id FROM harvests
+            WHERE outcome = 'harvested' ORDER BY id LIMIT 1 OFFSET 1);";
+    let other = "SELECT count(*) FROM operations WHERE error = 'changed'";
+    let of_it = "SELECT (SELECT count(*) FROM plantings p JOIN open_pails o USING (farmer_id, block_index)
+             WHERE o.planted_ledger = 4294967295 AND p.outcome = 'planted')
+         + (SELECT count(*) FROM harvests h JOIN open_pails o USING (farmer_id, block_index)
+             WHERE o.planted_ledger = 4294967295 AND h.outcome = 'harvested')
+         + (SELECT count(*) FROM events e JOIN open_pails o ON o.farmer_id = e.subject
+             AND o.block_index = e.payload ->> 'block' WHERE o.planted_ledger = 4294967295 AND e.kind = 'plant.planted')";
+    let mut state = State::write_access(&place.path(), run_at(LATER), &lock).unwrap();
+    let (config, stop, beside) = (config(&[]), Stop::default(), Beside(place.path(), changes));
+    let mut work = work(&config, &mut state, &lock, &stop);
+    work.progress = &beside;
+    let age = Duration::from_secs(u64::try_from(90 * DAY).unwrap());
+    let report = prune(&mut work, age, None).unwrap();
+    assert!(report.total() > 50, "{report:?}");
+    assert_eq!((count(&place, other), count(&place, of_it)), (1, 3));
+    assert!(count(&place, "SELECT count(*) FROM events WHERE kind = 'state.prune_done'") == 1);
+    let chain = state::verify_chain(&place.outsider()).unwrap();
+    assert_eq!(chain.broken, None);
+    // As it was before, it goes with the next one.
+    place
+        .outsider()
+        .execute_batch(
+            "DELETE FROM open_pails WHERE planted_ledger = 4294967295;
+             UPDATE operations SET error = NULL WHERE error = 'changed';",
+        )
+        .unwrap();
+    drop(state);
+    let next = pruned_at(&place, &lock, LATER + 1, 90 * DAY).unwrap();
+    assert!(next.total() > 0, "{next:?}");
     is_sound(&place);
 }
 

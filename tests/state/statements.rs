@@ -25,37 +25,37 @@ const FILLINGS: &[(&str, &[Filling])] = &[
                 ("table", "risk_violations"),
                 ("owner", "pool_id"),
                 ("word", "rule"),
-                ("those", "ORDER BY id DESC LIMIT ?3"),
+                ("those", "AND id < ?3 ORDER BY id DESC LIMIT ?4"),
             ],
             &[
                 ("table", "oracle_alerts"),
                 ("owner", "feed_id"),
                 ("word", "kind"),
-                ("those", "ORDER BY id DESC LIMIT ?3"),
+                ("those", "AND id < ?3 ORDER BY id DESC LIMIT ?4"),
             ],
             &[
                 ("table", "farm_alerts"),
                 ("owner", "subject"),
                 ("word", "kind"),
-                ("those", "ORDER BY id DESC LIMIT ?3"),
+                ("those", "AND id < ?3 ORDER BY id DESC LIMIT ?4"),
             ],
             &[
                 ("table", "risk_violations"),
                 ("owner", "pool_id"),
                 ("word", "rule"),
-                ("those", "AND closed_at IS NULL AND ?3 IS NULL"),
+                ("those", "AND closed_at IS NULL AND ?3 IS NULL AND ?4 IS NULL"),
             ],
             &[
                 ("table", "oracle_alerts"),
                 ("owner", "feed_id"),
                 ("word", "kind"),
-                ("those", "AND closed_at IS NULL AND ?3 IS NULL"),
+                ("those", "AND closed_at IS NULL AND ?3 IS NULL AND ?4 IS NULL"),
             ],
             &[
                 ("table", "farm_alerts"),
                 ("owner", "subject"),
                 ("word", "kind"),
-                ("those", "AND closed_at IS NULL AND ?3 IS NULL"),
+                ("those", "AND closed_at IS NULL AND ?3 IS NULL AND ?4 IS NULL"),
             ],
         ],
     ),
@@ -103,15 +103,19 @@ const FILLINGS: &[(&str, &[Filling])] = &[
         &[
             &[(
                 "clause",
-                "w.member_id = ?1 AND (?2 IS NULL OR w.pool_id = ?2)
+                "w.member_id = ?1 AND (?2 IS NULL OR w.pool_id = ?2) AND (w.requested_at, w.id) < (?5, ?6)
              AND (?3 IS NULL OR w.status = ?3) ORDER BY w.requested_at DESC, w.id DESC",
             )],
             &[(
                 "clause",
-                "?1 IS NULL AND w.pool_id = ?2
+                "?1 IS NULL AND w.pool_id = ?2 AND (w.requested_at, w.id) < (?5, ?6)
              AND (?3 IS NULL OR w.status = ?3) ORDER BY w.requested_at DESC, w.id DESC",
             )],
-            &[("clause", "?1 IS NULL AND ?2 IS NULL AND (?3 IS NULL OR w.status = ?3) ORDER BY w.id DESC")],
+            &[(
+                "clause",
+                "?1 IS NULL AND ?2 IS NULL AND ?5 IS NOT NULL AND w.id < ?6
+             AND (?3 IS NULL OR w.status = ?3) ORDER BY w.id DESC",
+            )],
         ],
     ),
     ("vault/sync/intake.rs", &[&[("more", "")]]),
@@ -126,6 +130,13 @@ const FILLINGS: &[(&str, &[Filling])] = &[
             &[("whole", "WHERE subject = ?"), ("order", "id DESC"), ("limit", "20")],
             &[("whole", "WHERE run_id = ?"), ("order", "id DESC"), ("limit", "20")],
             &[("whole", "WHERE at >= ?"), ("order", "at DESC, id DESC"), ("limit", "20")],
+            &[("whole", "WHERE id < ?"), ("order", "id DESC"), ("limit", "20")],
+            &[("whole", "WHERE kind = ? AND id < ?"), ("order", "id DESC"), ("limit", "20")],
+            &[
+                ("whole", "WHERE at >= ? AND (at, id) < (?, ?)"),
+                ("order", "at DESC, id DESC"),
+                ("limit", "20"),
+            ],
             &[("whole", "WHERE kind = ? AND subject = ?"), ("order", "id DESC"), ("limit", "20")],
             &[("whole", "WHERE subject = ? AND at >= ?"), ("order", "id DESC"), ("limit", "20")],
             &[
@@ -139,6 +150,8 @@ const FILLINGS: &[(&str, &[Filling])] = &[
 
 /// Variables that carry a statement to where it is prepared; its text stands in the same file.
 const CARRIERS: &[(&str, &str)] = &[
+    // What is read from it stops where a page ends.
+    ("vault/reward/claim.rs", "sql"),
     ("state/alert.rs", "sql"),
     ("watch/health/facts.rs", "last"),
     ("watch/health/facts.rs", "newest"),
@@ -317,8 +330,8 @@ fn check_passed_on(file: &str, tokens: &[Token], constants: &BTreeMap<String, St
         let [Token::Word(room), Token::Mark(':'), Token::Mark(':'), Token::Word(name)] = window else {
             continue;
         };
-        let is_one =
-            ["each", "all", "column", "first", "value", "one", "run", "put"].contains(&name.as_str());
+        let is_one = ["each", "all", "column", "first", "value", "one", "count", "run", "put"]
+            .contains(&name.as_str());
         if room != "rows" || !is_one {
             continue;
         }

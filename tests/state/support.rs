@@ -82,7 +82,19 @@ impl Place {
     }
 
     pub fn lock(&self) -> Lock {
-        Lock::acquire(&self.path(), &holder(), Duration::ZERO, &Stop::default()).unwrap()
+        // A program that another test starts has all open files until it runs, and so the lock that was just let go of.
+        Lock::acquire(&self.path(), &holder(), Duration::from_secs(5), &Stop::default()).unwrap()
+    }
+
+    /// With nobody else at work, as whoever migrates or replaces the state.
+    pub fn alone(&self) -> Lock {
+        Lock::alone(&self.path(), &holder(), Duration::ZERO, &Stop::default()).unwrap()
+    }
+
+    /// With a state that was looked at, so that its next writer lets others in at once.
+    pub fn orderly(self) -> Self {
+        drop(self.writer(&self.lock()));
+        self
     }
 
     pub fn writer(&self, lock: &Lock) -> State {

@@ -1,4 +1,4 @@
-//! One way to write, and one writer at a time.
+//! One way to write, beside others.
 
 use crate::support::{Place, holder, run};
 use base::{Code, Error, Part, Stop};
@@ -75,9 +75,9 @@ fn a_dry_run_writes_to_a_copy() {
 }
 
 #[test]
-fn the_second_writer_is_told_who_holds_the_state() {
+fn a_writer_is_told_who_has_the_state_alone() {
     let place = Place::fresh();
-    let _held = place.lock();
+    let _held = place.alone();
     let begun = Instant::now();
     for wait in [Duration::ZERO, Duration::from_millis(60)] {
         let e = Lock::acquire(&place.path(), &holder(), wait, &Stop::default()).unwrap_err();
@@ -95,9 +95,9 @@ fn the_second_writer_is_told_who_holds_the_state() {
 }
 
 #[test]
-fn the_second_writer_gets_the_state_when_the_first_is_done() {
+fn a_writer_gets_the_state_when_whoever_had_it_alone_is_done() {
     let place = Place::fresh();
-    let held = place.lock();
+    let held = place.alone();
     std::thread::scope(|scope| {
         let second = scope.spawn(|| {
             let lock = Lock::acquire(&place.path(), &holder(), Duration::from_mins(1), &Stop::default())?;
@@ -117,9 +117,78 @@ fn the_second_writer_gets_the_state_when_the_first_is_done() {
 }
 
 #[test]
+fn writers_write_at_the_same_time_and_nothing_of_it_is_lost() {
+    const WRITERS: usize = 4;
+    const WRITES: usize = 25;
+    let place = Place::fresh();
+    let first = place.lock();
+    drop(place.writer(&first));
+    std::thread::scope(|scope| {
+        for writer in 0..WRITERS {
+            let place = &place;
+            scope.spawn(move || {
+                let lock = Lock::acquire(&place.path(), &holder(), Duration::from_mins(1), &Stop::default())
+                    .unwrap();
+                let mut state = place.writer(&lock);
+                for _ in 0..WRITES {
+                    state
+                        .write(Permit::of(&lock), |tx| {
+                            let before: i64 = tx.conn().query_row(COUNTED, [], |row| row.get(0))?;
+                            tx.meta_set("counted", &(before + 1).to_string())?;
+                            tx.event("counted", &writer.to_string(), &json!({}))
+                        })
+                        .unwrap();
+                }
+            });
+        }
+    });
+    let counted: i64 = place.reader().conn().query_row(COUNTED, [], |row| row.get(0)).unwrap();
+    assert_eq!(counted, i64::try_from(WRITERS * WRITES).unwrap());
+    let report = place.check();
+    assert_eq!((report.events, report.findings.len()), (counted, 0), "{report:?}");
+}
+
+const COUNTED: &str = "SELECT coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'counted'), 0)";
+
+#[test]
+fn anothers_commit_is_waited_for_and_no_longer_than_that() {
+    let place = Place::fresh().orderly();
+    let patient = |wait| Lock::acquire(&place.path(), &holder(), wait, &Stop::default()).unwrap();
+    let (lock, hasty) = (place.lock(), patient(Duration::from_millis(60)));
+    let (mut state, mut other) = (place.writer(&lock), place.writer(&hasty));
+    let write = |state: &mut State, lock: &Lock| {
+        state.write(Permit::of(lock), |tx| tx.event("kind", "subject", &json!({})))
+    };
+    let begun = Instant::now();
+    state
+        .write(Permit::of(&lock), |tx| {
+            let e = write(&mut other, &hasty).unwrap_err();
+            assert_eq!(e.code(), Code::StateLocked, "{e}");
+            tx.event("kind", "subject", &json!({}))
+        })
+        .unwrap();
+    assert!(begun.elapsed() >= Duration::from_millis(60), "it waited");
+    // Who waits longer gets it.
+    let patience = patient(Duration::from_mins(1));
+    let mut other = place.writer(&patience);
+    std::thread::scope(|scope| {
+        let mut second = None;
+        state
+            .write(Permit::of(&lock), |tx| {
+                second = Some(scope.spawn(|| write(&mut other, &patience)));
+                std::thread::sleep(Duration::from_millis(30));
+                tx.event("kind", "subject", &json!({}))
+            })
+            .unwrap();
+        assert_eq!(second.unwrap().join().unwrap().unwrap(), 3);
+    });
+    assert!(place.check().findings.is_empty());
+}
+
+#[test]
 fn who_wants_to_stop_does_not_wait() {
     let place = Place::fresh();
-    let _held = place.lock();
+    let _held = place.alone();
     let stop = Stop::default();
     stop.flag().store(true, std::sync::atomic::Ordering::Relaxed);
     let e = Lock::acquire(&place.path(), &holder(), Duration::from_mins(1), &stop).unwrap_err();

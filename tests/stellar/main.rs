@@ -9,6 +9,7 @@
 mod crash;
 mod endpoints;
 mod methods;
+mod newer;
 mod replies;
 mod statuses;
 mod submit;

@@ -183,7 +183,8 @@ impl Seat {
     ) -> Vec<(Operation, Result<Settled>)> {
         let stop = Stop::default();
         let permit = send.then(consent);
-        run(settle_open(&mut self.desk(client, options, &stop), permit, &Notes)).expect("results")
+        run(settle_open(&mut self.desk(client, options, &stop), permit, &Notes, &outbox::all::<Chain>))
+            .expect("results")
     }
 
     /// One value of the state.

@@ -134,9 +134,38 @@ pub fn filled(text: &str, words: &BTreeMap<&str, String>) -> String {
 /// A home with a pooler and a farmer, and what the rows call them.
 pub fn local() -> (Home, BTreeMap<&'static str, String>) {
     let home = Home::farming();
+    let words = registered(&home);
+    (home, words)
+}
+
+/// Registers a farmer in a home that farms.
+pub fn registered(home: &Home) -> BTreeMap<&'static str, String> {
     let farmer = home.farm("farmer register --pooler north --stake-percentage 0.25").json();
     let secret = Keypair::derive("poolctl sweep").secret;
-    (home, BTreeMap::from([("farmer", farmer["address"].as_str().unwrap().to_owned()), ("secret", secret)]))
+    BTreeMap::from([("farmer", farmer["address"].as_str().unwrap().to_owned()), ("secret", secret)])
+}
+
+/// A home with a state of an older schema.
+pub fn older() -> Home {
+    let home = Home::ready();
+    std::fs::remove_file(home.state()).unwrap();
+    home.sqlite().pragma_update(None, "application_id", state::APPLICATION_ID).unwrap();
+    home
+}
+
+/// A home with a state whose rows are old.
+pub fn old() -> Home {
+    let home = Home::ready();
+    home.sqlite().execute_batch(include_str!("../fixtures/farm.sql")).unwrap();
+    home
+}
+
+/// Has the contract of a pool be found changed.
+pub fn change(desk: &Desk) {
+    desk.meddle(
+        "UPDATE pool_contracts SET found_code_hash = code_hash, found_can_pause = 1 - can_pause,
+             found_asset_decimals = 8, found_block = from_block",
+    );
 }
 
 #[test]
@@ -145,13 +174,8 @@ fn what_needs_no_network() {
     all.extend(tasks(&Home::ready(), NEW, &BTreeMap::new()));
     let (home, words) = local();
     all.extend(tasks(&home, LOCAL, &words));
-    let older = Home::ready();
-    std::fs::remove_file(older.state()).unwrap();
-    older.sqlite().pragma_update(None, "application_id", state::APPLICATION_ID).unwrap();
-    all.extend(tasks(&older, OLDER, &BTreeMap::new()));
-    let old = Home::ready();
-    old.sqlite().execute_batch(include_str!("../fixtures/farm.sql")).unwrap();
-    all.extend(tasks(&old, OLD, &BTreeMap::new()));
+    all.extend(tasks(&older(), OLDER, &BTreeMap::new()));
+    all.extend(tasks(&old(), OLD, &BTreeMap::new()));
     let reached = sweep::sweep(&all);
     assert!(reached >= 100, "{reached}");
 }
@@ -183,10 +207,7 @@ pub fn pools() -> (Desk, BTreeMap<&'static str, String>) {
 fn pools_on_an_evm() {
     let (desk, words) = pools();
     let mut all = tasks(&desk.home, POOLS, &words);
-    desk.meddle(
-        "UPDATE pool_contracts SET found_code_hash = code_hash, found_can_pause = 1 - can_pause,
-             found_asset_decimals = 8, found_block = from_block",
-    );
+    change(&desk);
     all.extend(tasks(&desk.home, CHANGED, &words));
     let reached = sweep::sweep(&all);
     assert!(reached >= 100, "{reached}");

@@ -1,7 +1,7 @@
 //! Every command that writes, disturbed at its syscalls – killed, EIO, ENOSPC – and run again: the same end as undisturbed.
 //!
 //! A few points of each command in every run of the tests, others with another `SWEEP_SEED`; as many as wanted of each
-//! with `SWEEP_POINTS=N`, and all that there are with `SWEEP_POINTS=all` (thousands).
+//! with `SWEEP_POINTS=N`, and all that there are with `SWEEP_POINTS=all` (thousands). And pairs of them at the same moment.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -17,6 +17,7 @@ mod farm;
 mod homes;
 mod known;
 mod named;
+mod pairs;
 mod registry;
 mod strace;
 mod sweep;

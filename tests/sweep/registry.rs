@@ -9,6 +9,7 @@ use crate::{facts, farm};
 const READERS: &[&str] = &[
     "pool list",
     "pool show growth",
+    "pool holders growth",
     "pool position alice growth",
     "pool validate-withdrawal stable alice 1",
     "pool validate-deposit growth alice 1 --on-chain",
@@ -30,6 +31,7 @@ const READERS: &[&str] = &[
     "farmer list",
     "farmer show nobody",
     "farm plan",
+    "farm profit",
     "operations list",
     "grind --index 37 --entropy AAAAAAn66y/43JPP7M02rwTmONZoWOmu1OPYz/bmzJ8o= --farmer \
      GBQHTQ7NTSKHVTSVM6EHUO3TU4P4BK2TAAII25V2TT2Q6OWXUJWEKALE --nonces 9 --start 0",
@@ -41,6 +43,8 @@ const READERS: &[&str] = &[
     "events",
     "doctor",
     "health",
+    "notify list",
+    "status",
     "info",
     "version",
     "help",
@@ -50,8 +54,15 @@ const READERS: &[&str] = &[
 ];
 
 /// Commands that no row is for, and why.
-const ELSEWHERE: &[(&str, &str)] =
-    &[("demo", "runs the others, in a folder that it makes"), ("sandbox up", "a network in memory")];
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("demo", "runs the others, in a folder that it makes"),
+    ("sandbox up", "a network in memory"),
+    (
+        "notify send",
+        "sends at least once: a try that was cut off is made again later, which tests/it/notify.rs tries",
+    ),
+    ("notify test", "the same"),
+];
 
 fn commands() -> Vec<String> {
     let listed = Home::empty().run("schema").json();

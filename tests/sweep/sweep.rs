@@ -124,12 +124,12 @@ pub fn sweep<P: Place>(tasks: &[Task<P>]) -> usize {
     reached
 }
 
-fn setting(name: &str) -> Option<String> {
+pub fn setting(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// Does it for each, several at a time for each processor: most of a run is waiting, for a disk or a ledger.
-fn each<'t, T: Sync, R: Send>(items: &'t [T], body: impl Fn(&'t T) -> R + Sync) -> Vec<R> {
+pub fn each<'t, T: Sync, R: Send>(items: &'t [T], body: impl Fn(&'t T) -> R + Sync) -> Vec<R> {
     let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..2 * std::thread::available_parallelism().map_or(2, usize::from) {
@@ -307,7 +307,7 @@ fn with_metrics(line: &str) -> String {
     format!("{line} --metrics-file {METRICS}")
 }
 
-fn differs(want: &Facts, got: &Facts, when: &str, wrong: &mut Vec<String>) {
+pub fn differs(want: &Facts, got: &Facts, when: &str, wrong: &mut Vec<String>) {
     let tables: BTreeSet<_> = want.keys().chain(got.keys()).collect();
     for table in tables {
         let (want, got) = (want.get(table), got.get(table));
@@ -325,7 +325,7 @@ fn differs(want: &Facts, got: &Facts, when: &str, wrong: &mut Vec<String>) {
     }
 }
 
-fn shown(output: &Output) -> String {
+pub fn shown(output: &Output) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().chars().take(400).collect::<String>();
     format!("{}; {}; {}", output.status, text(&output.stdout), text(&output.stderr))
 }

@@ -1,6 +1,7 @@
 //! `poolctl farm`: the block's clock, run or explained.
 
 mod plan;
+mod profit;
 mod run;
 
 use crate::shell::prelude::*;
@@ -14,6 +15,7 @@ commands! {
         Run(run::Run) = "farm run": app::farming::run::RunOutput | app::farming::plan::PlanOutput => app::farming::lines::Line;
         Plan(plan::Plan) = "farm plan": app::farming::plan::PlanOutput;
         Reconcile(Reconcile) = "farm reconcile": ReconcileOutput;
+        Profit(profit::ProfitCommand) = "farm profit": app::farming::profit::ProfitOutput;
     }
 }
 

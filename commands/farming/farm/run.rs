@@ -4,9 +4,10 @@ use crate::farming::work::OrderFlags;
 use crate::shell::prelude::*;
 use app::farming::lines::Line;
 use app::farming::plan::{ActionView, plan};
-use app::farming::run::RunOutput;
+use app::farming::run::{ElsewhereView, RunOutput};
 use app::farming::{ended_in, kale, on_farm, reconcile, time};
 use base::clock;
+use kale::farming::Leads;
 use kale::harvest::{self, Harvested};
 use kale::plant;
 use kale::run::{self, Note, RunOptions};
@@ -18,8 +19,8 @@ use std::sync::atomic::Ordering;
 /// Plant as soon as a block rolls, work until its deadline, harvest a minute after the roll
 ///
 /// It looks at the farm as often as the block's clock asks, and grinds in between. With --json it writes an NDJSON line for
-/// each thing that happens, the result last. Killed at any point, the next run goes on where it was; a second run at the
-/// same time ends with exit code 11.
+/// each thing that happens, the result last. Killed at any point, the next run goes on where it was. What another run leads is left
+/// to it: with --once that is no error, without it the exit code is 11.
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl farm run --once\n         poolctl farm run --json | jq -c .")]
 pub struct Run {
@@ -43,7 +44,7 @@ impl Run {
             session.call.set_dry_run();
             return Outcome::document(&plan(&app, &orders)?);
         }
-        let (json, once) = (session.options.json, self.once);
+        let (json, once, follows) = (session.options.json, self.once, self.orders.follows());
         let mut output = RunOutput::new(once);
         let mut trouble = None;
         let stop = session.call.stop.flag();
@@ -56,20 +57,23 @@ impl Run {
                 trouble = told.err().or(trouble.take());
             }
         };
-        let ran = on_farm(&app, false, self.parallel, async |farm| {
+        // Whoever wants to be there always waits for the other; who comes every minute leaves it to the other.
+        let leads = if once { Leads::Free } else { Leads::All };
+        let (ran, held) = on_farm(&app, false, self.parallel, &leads, async |farm| {
             let what = format!("plant, work and harvest for the farmers on {}", farm.site.network());
             let permit = app.value_permit(farm.work.permit, &what)?;
             if !once {
                 // Better now than at the first block.
                 farm.keys.signers()?;
             }
-            run::run(farm, permit, RunOptions { orders, once }, &mut tell).await
+            let ran = run::run(farm, permit, RunOptions { orders, once, follows }, &mut tell).await?;
+            Ok((ran, farm.elsewhere.iter().map(ElsewhereView::from).collect()))
         })
         .map_err(|e| e.context("cannot farm"))?;
         if let Some(e) = trouble {
             return Err(e);
         }
-        let outcome = Outcome::document(&output.ended(ran))?;
+        let outcome = Outcome::document(&output.ended(ran, held))?;
         Ok(if json { outcome.streamed() } else { outcome })
     }
 }
@@ -77,6 +81,9 @@ impl Run {
 impl Present for RunOutput {
     fn present(&self, page: &mut Page) {
         let Self { planted, worked, improved, harvested, lost, failed_tries, staked, rewarded, .. } = self;
+        for ElsewhereView { pooler, by, .. } in &self.held {
+            page.line(format!("the farm of pooler \"{pooler}\" is left to {by}"));
+        }
         if self.is_nothing() {
             page.line("nothing was due");
         } else {
@@ -142,6 +149,7 @@ fn line(note: &Note<'_>) -> String {
         Note::Reconciled(why, found) => reconcile::told(why, found),
         Note::Waiting(action) => action_line(action),
         Note::Trouble(step, e) => trouble_line(*step, e),
+        Note::Kept(e) => e.to_string(),
     }
 }
 

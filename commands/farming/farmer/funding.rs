@@ -5,6 +5,7 @@ use crate::output::words;
 use crate::shell::prelude::*;
 use app::farming::farmer::funding::FundingOutput;
 use app::farming::on_farm;
+use kale::farming::Leads;
 use kale::fees;
 use kale::funding::{self, Check, Checked};
 use kale::sponsor::Sponsor;
@@ -31,20 +32,26 @@ impl CheckFunding {
         if hands.is_empty() {
             return Outcome::of(&FundingOutput::default());
         }
-        let check =
-            on_farm(&app, self.dry.dry_run, None, async |farming| funding::check(farming, &hands).await)
-                .map_err(|e| e.context("cannot check the funding"))?;
+        let check = on_farm(&app, self.dry.dry_run, None, &Leads::none(), async |farming| {
+            funding::check(farming, &hands).await
+        })
+        .map_err(|e| e.context("cannot check the funding"))?;
         let output = FundingOutput::of(&check, words::hint);
         let short = fees::short_of(output.farmers.len(), output.submitters.len());
-        Ok(Outcome::document(&output)?.warn(short).but(finding(&check)))
+        let low = payers(&check).filter(|payer| payer.is_ready()).filter_map(Sponsor::why);
+        Ok(Outcome::document(&output)?.warn(short.into_iter().chain(low)).but(finding(&check)))
     }
+}
+
+fn payers(check: &Check) -> impl Iterator<Item = &Sponsor> {
+    check.sponsor.iter().chain(&check.submitters)
 }
 
 /// The error of a check that found somebody who is not ready.
 fn finding(check: &Check) -> Option<Error> {
     let lacking = |farmer: &Checked| Some(farmer.lacks.first()?.error(&farmer.who.address));
-    let payers = check.sponsor.iter().chain(&check.submitters).filter_map(Sponsor::error);
-    let errors: Vec<Error> = payers.chain(check.farmers.iter().filter_map(lacking)).collect();
+    let broke = payers(check).filter(|payer| !payer.is_ready()).filter_map(Sponsor::error);
+    let errors: Vec<Error> = broke.chain(check.farmers.iter().filter_map(lacking)).collect();
     let first = errors.first()?;
     let why = match errors.len() {
         1 => first.message().to_owned(),

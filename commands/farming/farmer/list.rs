@@ -25,6 +25,8 @@ pub struct List {
     /// Unlock the key store and compare: keys without a farmer, farmers without a key (exit code 5)
     #[arg(long)]
     keys: bool,
+    #[command(flatten)]
+    paging: Paging,
 }
 
 impl List {
@@ -58,8 +60,9 @@ impl List {
                 without_key,
             });
         }
-        let farmers = list.into_iter().map(FarmerView::from).collect();
-        Ok(Outcome::of(&ListOutput { farmers, keys })?.but(missing))
+        let (list, end) = self.paging.window().of_whole(list, |farmer| farmer.id.clone())?;
+        let output = ListOutput { farmers: list.into_iter().map(FarmerView::from).collect(), end, keys };
+        Ok(Outcome::of(&output)?.paged(&output.farmers, &output.end, self.paging.csv)?.but(missing))
     }
 }
 

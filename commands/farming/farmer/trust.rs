@@ -7,6 +7,7 @@ use app::farming::{lumens, no_question, on_farm};
 use base::amount::parse_flag;
 use kale::Status;
 use kale::contract::DECIMALS;
+use kale::farming::Leads;
 use kale::trust::{self, PreparedTrust, Wish};
 
 /// Make the trustline to KALE of each farmer that has none, or raise one whose limit is too low
@@ -48,7 +49,7 @@ impl Trust {
             return Outcome::of(&TrustOutput::nobody());
         }
         let dry_run = self.dry.dry_run;
-        let output = on_farm(&app, dry_run, None, async |farming| {
+        let output = on_farm(&app, dry_run, None, &Leads::of(&hands), async |farming| {
             let prepared = trust::prepare(farming, &hands, wish).await?;
             let mut output = TrustOutput::begin(&prepared);
             if dry_run {

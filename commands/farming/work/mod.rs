@@ -55,6 +55,11 @@ pub struct OrderFlags {
 }
 
 impl OrderFlags {
+    /// Whether the policy is that of the settings.
+    pub const fn follows(&self) -> bool {
+        self.policy.is_none()
+    }
+
     /// What the flags ask for, and the settings where they do not.
     pub fn or(&self, app: &App<'_>) -> Result<Orders> {
         let policy = match self.policy {

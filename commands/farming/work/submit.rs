@@ -36,6 +36,7 @@ impl Submit {
     pub(super) fn run(self, session: &Session) -> Result<Outcome> {
         let lines = read(&self.file)?;
         let app = App::open(session)?;
+        // Whoever works holds the whole state: there is nobody to leave a nonce to.
         Outcome::document(&submit(&app, &lines, self.parallel, self.dry.dry_run)?)
     }
 }
@@ -72,7 +73,11 @@ impl Present for SubmitOutput {
             let (zeros, gap) = line.work.as_ref().map(|work| (work.zeros, work.gap)).unwrap_or_default();
             cells![line.line, line.farmer, line.status.replace('_', " "), zeros, gap, line.message]
         });
-        page.line(format!("block {}: {} submitted, {} refused", self.block, self.submitted, self.refused));
+        let queued = if self.queued > 0 { format!(", {} queued", self.queued) } else { String::new() };
+        page.line(format!(
+            "block {}: {} submitted{queued}, {} refused",
+            self.block, self.submitted, self.refused
+        ));
         page.line(&self.view);
     }
 }

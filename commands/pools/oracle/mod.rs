@@ -133,15 +133,20 @@ impl Present for AddOutput {
 /// List the feeds with their limits
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl oracle list")]
-pub struct List {}
+pub struct List {
+    #[command(flatten)]
+    paging: Paging,
+}
 
 impl List {
     fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let state = app.read()?;
         let feeds = feed::all(state.conn())?;
+        let (feeds, end) = self.paging.window().of_whole(feeds, |feed| feed.name.clone())?;
         let bounds = feeds.iter().map(|feed| feed.limits.bounds()).collect();
-        Outcome::of(&ListOutput { feeds: feeds.iter().map(FeedView::from).collect(), bounds })
+        let output = ListOutput { feeds: feeds.iter().map(FeedView::from).collect(), end, bounds };
+        Outcome::of(&output)?.paged(&output.feeds, &output.end, self.paging.csv)
     }
 }
 
@@ -188,7 +193,6 @@ impl Alerts {
         let feeds = chosen(&state, &self.feeds)?;
         let subjects: Vec<Subject<'_>> =
             feeds.iter().map(|feed| Subject::Feed(feed.id, &feed.name)).collect();
-        let (limit, now) = (self.shown.limit(), session.call.run.clock.now());
-        Outcome::document(&AlertsOutput::of(state.conn(), &subjects, limit, "FEED", now)?)
+        self.shown.outcome(session, state.conn(), &subjects, "FEED")
     }
 }

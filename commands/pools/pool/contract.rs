@@ -156,18 +156,18 @@ impl AcceptChange {
         let output = app.write(self.dry.dry_run, |work| {
             let why = found.contract.as_ref().and_then(Known::change).unwrap_or_default();
             let what = format!("accept that the contract of pool \"{}\" changed: {why}", found.name);
-            contract::accept(work, &app.value_permit(work.permit, &what)?, &found)?;
+            let changed = contract::accept(work, &app.value_permit(work.permit, &what)?, &found)?;
             let now = pool::find(work.state.conn(), &found.name)?.contract;
             Ok(AcceptChangeOutput {
                 pool: found.name.clone(),
-                changed: true,
-                before: found.contract.as_ref().map(accepted),
+                changed,
+                before: found.contract.as_ref().map(accepted).filter(|_| changed),
                 contract: now.as_ref().map(accepted),
             })
         })?;
         let units = |view: &Option<ContractView>| view.as_ref().and_then(|view| view.asset_decimals);
         let now = units(&output.contract);
-        let other = now.is_some() && now != units(&output.before);
+        let other = output.changed && now.is_some() && now != units(&output.before);
         let warnings = other.then(|| {
             "limits that were set before are in the units of before: see them with: poolctl risk show"
                 .to_owned()

@@ -3,6 +3,7 @@
 mod contract;
 
 mod chain;
+mod holders;
 mod validate;
 
 use crate::pools::{NO_POOLS, dash, synced, table};
@@ -24,6 +25,7 @@ commands! {
         Add(contract::Add) = "pool add": app::pools::pool::AddOutput;
         List(List) = "pool list": ListOutput;
         Show(Show) = "pool show": ShowOutput;
+        Holders(holders::Holders) = "pool holders": app::pools::pool::HoldersOutput;
         Position(Position) = "pool position": PositionOutput;
         ValidateWithdrawal(validate::ValidateWithdrawal) = "pool validate-withdrawal": app::pools::pool::ValidateWithdrawalOutput;
         ValidateDeposit(validate::ValidateDeposit) = "pool validate-deposit": app::pools::pool::ValidateDepositOutput;
@@ -36,7 +38,10 @@ commands! {
 /// List the pools with the figures of their last sync
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl pool list --json | jq '.data.pools[].name'")]
-pub struct List {}
+pub struct List {
+    #[command(flatten)]
+    paging: Paging,
+}
 
 impl List {
     fn run(self, session: &Session) -> Result<Outcome> {
@@ -45,8 +50,10 @@ impl List {
         let now = session.call.run.clock.now();
         let look = state.look()?;
         let (pools, snapshots) = (pool::list(look.conn())?, pool::snapshots(look.conn())?);
+        let (pools, end) = self.paging.window().of_whole(pools, |pool| pool.name.clone())?;
         let pools = pools.iter().map(|pool| PoolView::new(pool, snapshots.get(&pool.id), now)).collect();
-        Outcome::of(&ListOutput { pools })
+        let output = ListOutput { pools, end };
+        Outcome::of(&output)?.paged(&output.pools, &output.end, self.paging.csv)
     }
 }
 
@@ -160,6 +167,7 @@ impl Show {
                 .into_iter()
                 .map(|point| SyncPoint {
                     block: point.block,
+                    time: clock::rfc3339(point.time),
                     total_assets: found.asset.quantity(point.total_assets),
                     exchange_rate: Quantity::new(point.rate_e18, E18, ""),
                 })
@@ -179,6 +187,14 @@ fn course(history: &[SyncPoint], figure: fn(&SyncPoint) -> &Quantity) -> String 
     format!("{}  {scale}, {} syncs", spark::line(&values), values.len())
 }
 
+/// From when to when the figures were drawn.
+fn period(history: &[SyncPoint]) -> String {
+    match history {
+        [first, .., last] => format!("blocks of {} to {}", first.time, last.time),
+        _ => String::new(),
+    }
+}
+
 impl Present for ShowOutput {
     fn present(&self, page: &mut Page) {
         let p = &self.pool;
@@ -194,6 +210,7 @@ impl Present for ShowOutput {
             ("shares", or_dash(p.total_shares.as_ref())),
             ("rate", or_dash(p.exchange_rate.as_ref())),
             ("", course(&self.history, |point| &point.exchange_rate)),
+            ("", period(&self.history)),
             ("holders", self.holders.to_string()),
             ("paused", yes_no(p.paused)),
             ("min deposit", or_dash(p.min_deposit.as_ref())),

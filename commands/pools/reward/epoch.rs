@@ -2,6 +2,7 @@
 
 use crate::pools::{dash, table};
 use crate::shell::prelude::*;
+use app::paging::cursor;
 use app::pools::reward::epoch::{CreateOutput, EpochView, ListOutput, NothingOutput};
 use base::amount;
 use vault::pool::{self, Pool};
@@ -43,12 +44,11 @@ pub(super) fn pool_of(pools: &[Pool], row: &EpochRow) -> Result<Pool> {
 pub struct List {
     /// Name or address of a pool; none = all
     pool: Option<String>,
-    /// Show at most N epochs, newest first
-    #[arg(long, value_name = "N", default_value_t = 50, allow_negative_numbers = true)]
-    limit: u32,
     /// Only those that start before this block
     #[arg(long, value_name = "BLOCK", allow_negative_numbers = true)]
     before: Option<u64>,
+    #[command(flatten)]
+    paging: Paging,
 }
 
 impl List {
@@ -59,9 +59,15 @@ impl List {
         let conn = look.conn();
         let pools = pool::list(conn)?;
         let only = self.pool.as_deref().map(|name| pool::find(conn, name)).transpose()?;
-        let rows = reward::newest_epochs(conn, only.as_ref(), self.before.unwrap_or(u64::MAX), self.limit)?;
+        let (window, before) = (self.paging.window(), self.before.unwrap_or(u64::MAX));
+        // Row ids of pools begin at 1.
+        let place = window.after_both()?.map_or((before, 0), |after| after.min((before, 0)));
+        let rows = reward::newest_epochs(conn, only.as_ref(), place, window.reach())?;
+        let total = reward::count_epochs(conn, only.as_ref(), before)?;
+        let (rows, end) = window.page(rows, total, |row| cursor(row.epoch.start, row.pool_id));
         let views = rows.iter().map(|row| EpochView::of(conn, &pool_of(&pools, row)?, row));
-        Outcome::of(&ListOutput { epochs: views.collect::<Result<_>>()? })
+        let output = ListOutput { epochs: views.collect::<Result<_>>()?, end };
+        Outcome::of(&output)?.paged(&output.epochs, &output.end, self.paging.csv)
     }
 }
 
@@ -166,13 +172,14 @@ impl Create {
         let found = pool::find(app.read()?.conn(), &self.pool)?;
         let epoch = Epoch { start: self.start, end: self.end };
         let output = app.write_async(self.dry.dry_run, async |work| {
-            let token = reward::token(work, || app.chain(), at).await?;
-            let total = amount::parse_flag("total", &self.total, token.decimals)?;
-            let wanted = NewEpoch { epoch, total, basis };
-            // Another run may have moved the pool on while this one waited for the lock.
-            let pool = pool::find(work.state.conn(), &found.name)?;
-            let (row, changed) = reward::create(work, &pool, &token, &wanted)?;
-            Ok(CreateOutput { epoch: EpochView::of(work.state.conn(), &pool, &row)?, changed })
+            state::anew_async(async || {
+                let token = reward::token(work, || app.chain(), at).await?;
+                let total = amount::parse_flag("total", &self.total, token.decimals)?;
+                let wanted = NewEpoch { epoch, total, basis };
+                let (row, changed) = reward::create(work, &found, &token, &wanted)?;
+                Ok(CreateOutput { epoch: EpochView::of(work.state.conn(), &found, &row)?, changed })
+            })
+            .await
         })?;
         Outcome::of(&output)
     }

@@ -1,18 +1,20 @@
 //! `poolctl risk check`: every rule of every pool, for a person, a script or a monitoring system.
 
 use crate::output::nagios::{Perf, Probe, Status};
+use crate::output::words;
 use crate::pools::{NO_POOLS, Pools, seen};
 use crate::shell::at::AtFlag;
 use crate::shell::prelude::*;
 use app::pools::risk::{CheckOutput, PoolCheckView, RuleView};
 use evm::ViewStamp;
 use vault::risk::rules::{Rule, RuleResult};
-use vault::risk::{self, PoolCheck};
+use vault::risk::{self, Limits, PoolCheck};
 use watch::metrics::Gauge;
 
 /// Check every risk rule of pools; exit 5 if one is violated or cannot be evaluated
 ///
-/// Limits are refreshed first. What cannot be read hides no other finding.
+/// Limits are refreshed first. What cannot be read hides no other finding. Where nothing could be refreshed and older limits
+/// find nothing, the check has not succeeded: it ends with the error of the chain, exit 75 where that may pass.
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl risk check --all")]
 pub struct Check {
@@ -53,6 +55,7 @@ impl Check {
 fn outcome(view: Option<ViewStamp>, checks: Vec<PoolCheck>) -> Result<Outcome> {
     let warnings: Vec<String> = checks
         .iter()
+        .filter(|check| check.limits == Limits::Older)
         .filter_map(|check| check.not_refreshed.as_ref())
         .map(|e| format!("limits not refreshed: {e}"))
         .collect();
@@ -62,6 +65,9 @@ fn outcome(view: Option<ViewStamp>, checks: Vec<PoolCheck>) -> Result<Outcome> {
         .into_iter()
         .map(|check| PoolCheckView {
             ok: check.is_ok(),
+            limits: check.limits.as_str(),
+            not_refreshed: check.not_refreshed.as_ref().map(words::message),
+            fix: unset(&check).and_then(Error::remedy).map(words::hint),
             pool: check.pool,
             rules: check.results.into_iter().map(|(rule, verdict)| RuleView { rule, verdict }).collect(),
         })
@@ -69,20 +75,45 @@ fn outcome(view: Option<ViewStamp>, checks: Vec<PoolCheck>) -> Result<Outcome> {
     Ok(Outcome::of(&CheckOutput { view, pools })?.warn(warnings).gauges(gauges).but(failure))
 }
 
-/// Everything that is not ok: pool, rule, and what was found.
+/// That a pool has no limits, with what sets some.
+fn unset(check: &PoolCheck) -> Option<&Error> {
+    check.not_refreshed.as_ref().filter(|_| check.limits == Limits::Unset)
+}
+
+/// Everything that is not ok: pool, rule, and what was found. Without limits, that is one finding and not one for each rule
+/// that cannot be told for it.
 fn findings(checks: &[PoolCheck]) -> Vec<(&str, Rule, &RuleResult)> {
+    let of = |check: &'_ PoolCheck, verdict: &RuleResult| match verdict {
+        RuleResult::Ok => false,
+        RuleResult::Violated(_) => true,
+        RuleResult::Unknown(_) => check.limits != Limits::Unset,
+    };
     let all = checks
         .iter()
-        .flat_map(|check| check.results.iter().map(|(rule, verdict)| (check.pool.as_str(), *rule, verdict)));
-    all.filter(|(_, _, verdict)| **verdict != RuleResult::Ok).collect()
+        .flat_map(|check| check.results.iter().map(move |(rule, verdict)| (check, rule, verdict)));
+    all.filter(|(check, _, verdict)| of(check, verdict))
+        .map(|(check, rule, verdict)| (check.pool.as_str(), *rule, verdict))
+        .collect()
 }
 
 fn failure(checks: &[PoolCheck]) -> Option<Error> {
     let words: Vec<String> =
         findings(checks).iter().map(|(pool, rule, _)| format!("{pool}: {}", rule.as_str())).collect();
-    let first = words.first()?;
+    let Some(first) = words.first() else { return blind(checks) };
     let why = format!("{}; first: {first}", counted(words.len(), "risk finding"));
-    Some(Error::new(Code::CheckFailed, why).detail("findings", words))
+    let error = Error::new(Code::CheckFailed, why).detail("findings", words);
+    // Whoever has set no limits anywhere has them to set first.
+    Some(match checks.iter().find_map(unset).and_then(Error::remedy) {
+        Some(remedy) => error.hint(remedy.clone()),
+        None => error,
+    })
+}
+
+/// Nothing was found, by limits none of which could be refreshed: that is no result.
+fn blind(checks: &[PoolCheck]) -> Option<Error> {
+    let failures: Option<Vec<&Error>> = checks.iter().map(|check| check.not_refreshed.as_ref()).collect();
+    let first = *failures.as_ref()?.first()?;
+    Some(first.clone().context("no limits could be refreshed, and older ones find nothing"))
 }
 
 /// Critical where a rule is violated, unknown where one cannot be told, a warning where older limits served.
@@ -143,19 +174,29 @@ impl Present for CheckOutput {
             page.line(NO_POOLS);
             return;
         }
-        let rules = self.pools.iter().flat_map(|pool| pool.rules.iter().map(move |rule| (&pool.pool, rule)));
+        let rules = self.pools.iter().flat_map(|pool| pool.rules.iter().map(move |rule| (pool, rule)));
         let rows = rules.filter_map(|(pool, RuleView { rule, verdict })| {
             let (result, why) = match verdict {
                 RuleResult::Ok => return None,
+                // Without limits, one line below says it.
+                _ if pool.fix.is_some() && *rule == Rule::RiskUnknown => return None,
+                RuleResult::Unknown(_) if pool.fix.is_some() => return None,
                 RuleResult::Violated(why) => ("VIOLATED", why),
                 RuleResult::Unknown(why) => ("unknown", why),
             };
-            Some(cells![pool, rule.as_str(), result, why])
+            Some(cells![pool.pool, rule.as_str(), result, why])
         });
         page.rows(["POOL", "RULE", "RESULT", "WHY"], rows, |row| row);
         for pool in &self.pools {
             let ok = pool.rules.iter().filter(|rule| rule.verdict == RuleResult::Ok).count();
-            page.line(format!("{}: {ok} of {} rules ok", pool.pool, pool.rules.len()));
+            let (name, rules) = (&pool.pool, pool.rules.len());
+            page.line(match (&pool.fix, &pool.not_refreshed) {
+                (Some(fix), _) => format!("{name}: no limits are set, {ok} of {rules} rules ok; {fix}"),
+                (None, None) => format!("{name}: {ok} of {rules} rules ok"),
+                (None, Some(_)) => {
+                    format!("{name}: {ok} of {rules} rules ok by older limits, which could not be refreshed")
+                }
+            });
         }
         seen(page, self.view.as_ref());
     }

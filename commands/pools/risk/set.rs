@@ -61,11 +61,6 @@ impl Set {
         };
         let app = App::open(session)?;
         let found = pool::find(app.read()?.conn(), &self.pool)?;
-        let assets = |flag: &str, text: &Option<String>| match text.as_deref() {
-            None => Ok(None),
-            Some("unlimited") => Ok(Some(None)),
-            Some(text) => amount::parse_flag(flag, text, found.asset.decimals).map(|limit| Some(Some(limit))),
-        };
         // A viddhana pool names its own engine; which one is asked of the contract, with the state locked.
         let ask_pool = engine_address.is_none()
             && self.engine.as_deref() == Some("viddhana")
@@ -74,30 +69,43 @@ impl Set {
             Some(word) if !ask_pool => Some(Engine::parse(word, engine_address)?),
             _ => None,
         };
-        let mut change = SetRisk {
-            engine,
-            max_tvl: assets("--max-tvl", &self.max_tvl)?,
-            max_user_deposit: assets("--max-user-deposit", &self.max_user_deposit)?,
-            daily_withdrawal_cap: assets("--daily-withdrawal-cap", &self.daily_withdrawal_cap)?,
-            user_daily_cap: assets("--user-daily-cap", &self.user_daily_cap)?,
-            breaker_threshold_ppm,
-            window,
-        };
+        let change = SetRisk { engine, breaker_threshold_ppm, window, ..SetRisk::default() };
+        // What is no amount is refused before anything is asked.
+        self.limits(&found, &change)?;
         let now = session.call.run.clock.now();
         let set = |work: &mut WriteContext<'_>, change: &SetRisk| {
-            let (row, changed) = risk::set(work, &found, change)?;
-            Ok((RiskView::of(work.state.conn(), &found, &row, now)?, changed))
+            state::anew(|| {
+                let pool = pool::find(work.state.conn(), &self.pool)?;
+                let (row, changed) = risk::set(work, &pool, &self.limits(&pool, change)?)?;
+                Ok((RiskView::of(work.state.conn(), &pool, &row, now)?, changed))
+            })
         };
         let (risk, changed) = if ask_pool {
             let at = app.config.require("evm.at")?.parse()?;
             app.write_on_chain(self.dry.dry_run, async |work, chain| {
-                change.engine = Some(own_engine(chain, &found, at).await?);
-                set(work, &change)
+                let engine = Some(own_engine(chain, &found, at).await?);
+                set(work, &SetRisk { engine, ..change })
             })?
         } else {
             app.write(self.dry.dry_run, |work| set(work, &change))?
         };
         Outcome::of(&SetOutput { changed, risk })
+    }
+
+    /// A change with the limits that were typed, in the units of the pool's asset.
+    fn limits(&self, pool: &Pool, change: &SetRisk) -> Result<SetRisk> {
+        let assets = |flag: &str, text: &Option<String>| match text.as_deref() {
+            None => Ok(None),
+            Some("unlimited") => Ok(Some(None)),
+            Some(text) => amount::parse_flag(flag, text, pool.asset.decimals).map(|limit| Some(Some(limit))),
+        };
+        Ok(SetRisk {
+            max_tvl: assets("--max-tvl", &self.max_tvl)?,
+            max_user_deposit: assets("--max-user-deposit", &self.max_user_deposit)?,
+            daily_withdrawal_cap: assets("--daily-withdrawal-cap", &self.daily_withdrawal_cap)?,
+            user_daily_cap: assets("--user-daily-cap", &self.user_daily_cap)?,
+            ..*change
+        })
     }
 }
 

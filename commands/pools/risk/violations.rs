@@ -2,7 +2,6 @@
 
 use crate::pools::Shown;
 use crate::shell::prelude::*;
-use app::pools::alerts::AlertsOutput;
 use state::alert::Subject;
 use vault::pool;
 
@@ -24,7 +23,6 @@ impl Violations {
         let pools = pool::select(state.conn(), &self.pools)?;
         let subjects: Vec<Subject<'_>> =
             pools.iter().map(|pool| Subject::Pool(pool.id, &pool.name)).collect();
-        let (limit, now) = (self.shown.limit(), session.call.run.clock.now());
-        Outcome::document(&AlertsOutput::of(state.conn(), &subjects, limit, "POOL", now)?)
+        self.shown.outcome(session, state.conn(), &subjects, "POOL")
     }
 }

@@ -165,7 +165,7 @@ impl Restore {
                     .hint("choose a writable folder with --state")
             })?;
         }
-        let lock = app.lock()?;
+        let lock = app.lock_alone()?;
         let (report, replaced) =
             state::restore(&source, &path, &session.call.run, &lock, check::must_be_sound)?;
         let mut state = State::write_access(&path, session.call.run.clone(), &lock)?;

@@ -145,7 +145,7 @@ impl Call {
     }
 }
 
-/// Closes the state, and lets go of its lock only then: nobody else may write while the file is being closed.
+/// Closes the state, and only then lets go of its lock, which says how the file was left.
 fn close(state: State, lock: Lock) {
     drop(state);
     drop(lock);

@@ -1,4 +1,4 @@
-//! The desk of a call that writes: the lock, the state under it, and the settings in force there.
+//! The desk of a call that writes: the right to, the state, and the settings in force there.
 
 use super::{App, guard};
 use base::{Code, Result};
@@ -7,11 +7,11 @@ use evm::Chain;
 use state::{Lock, Permit, State, WriteContext};
 use stellar::Client;
 
-/// The state, which this call alone writes; in a dry run, a private copy.
+/// The state, open for writing; in a dry run, a private copy.
 pub struct Desk<'a, 's> {
     app: &'a App<'s>,
     config: Config,
-    // In this order: nobody else may write while the file is being closed.
+    // In this order: who replaces the file waits until it is closed.
     state: State,
     /// None in a dry run.
     lock: Option<Lock>,
@@ -25,17 +25,18 @@ impl<'a, 's> Desk<'a, 's> {
             app.call().set_dry_run();
             Self { app, config, state: State::scratch(&app.state_path, run())?, lock: None }
         } else {
-            match app.state_fault() {
+            let lock = match app.state_fault() {
                 // An older schema is migrated by opening for writing.
-                Some(e) if e.code() != Code::StateOutdated => return Err(e),
-                // Another connection of our own would keep the log from being shrunk.
-                _ => app.close(),
-            }
-            let lock = app.lock()?;
+                Some(e) if e.code() == Code::StateOutdated => app.lock_alone(),
+                Some(e) => return Err(e),
+                None => app.lock(),
+            }?;
+            // Another connection of our own would keep the log from being shrunk.
+            app.close();
             let state = State::write_access(&app.state_path, run(), &lock)?;
             Self { app, config, state, lock: Some(lock) }
         };
-        // Another run may have changed settings while this one waited for the lock.
+        // Another run may have changed settings since they were read.
         match app.config_with(&desk.state) {
             Ok(config) => desk.config = config,
             Err(e) => return desk.close(Err(e)),

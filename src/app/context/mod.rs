@@ -6,9 +6,11 @@ pub mod document;
 pub mod failures;
 pub mod host;
 mod networks;
+mod secrets;
 mod unlock;
 
-pub use networks::farm_contract;
+pub use networks::{farm_contract, submit_options};
+pub use secrets::{one_line, private_text};
 pub use unlock::{conceal, edit_keys, open_keys, passphrase_of};
 
 use crate::{Call, Host};
@@ -16,7 +18,7 @@ use base::{Code, Error, Progress, Result};
 use config::{Config, Setting, Sources};
 use desk::Desk;
 use evm::{Chain, Learned};
-use state::{Consent, Lock, Permit, State, ValuePermit, WriteContext};
+use state::{Consent, Held, Lock, Permit, State, ValuePermit, WriteContext};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use stellar::Client;
@@ -137,7 +139,7 @@ impl<'s> App<'s> {
         guard(&self.opened).as_ref()?.as_ref().err().cloned()
     }
 
-    /// Runs `body` as the one writer, or on a private copy for a dry run.
+    /// Runs `body` with the state open for writing, or on a private copy for a dry run.
     pub fn write<T>(
         &self,
         dry_run: bool,
@@ -160,7 +162,7 @@ impl<'s> App<'s> {
         desk.close(done)
     }
 
-    /// The settings in force with what this state holds: after a write, or under the lock.
+    /// The settings in force with what this state holds.
     pub fn config_with(&self, state: &State) -> Result<Config> {
         settings_of(self.call(), &mut self.sources.clone(), state, self.lenient)
     }
@@ -196,14 +198,20 @@ impl<'s> App<'s> {
         Ok(given)
     }
 
-    /// The state's lock, waiting for it as long as the call does; `state_locked` names the holder.
+    /// The right to write, beside others; `state_locked` names who has the state alone.
     pub fn lock(&self) -> Result<Lock> {
         self.call().let_go();
         Lock::acquire(&self.state_path, &self.call().holder(), self.call().wait, &self.call().stop)
     }
 
+    /// The right to replace or migrate the state, with nobody else at work on it.
+    pub fn lock_alone(&self) -> Result<Lock> {
+        self.call().let_go();
+        Lock::alone(&self.state_path, &self.call().holder(), self.call().wait, &self.call().stop)
+    }
+
     /// The key store's lock, waiting for it as long as the call does; `keys_locked` names the holder.
-    pub fn lock_keys(&self, keys: &Path) -> Result<Lock> {
+    pub fn lock_keys(&self, keys: &Path) -> Result<Held> {
         Lock::keys(keys, &self.call().holder(), self.call().wait, &self.call().stop)
     }
 

@@ -135,22 +135,7 @@ impl App<'_> {
 
     /// The terms on which transactions are offered, as the settings say.
     pub fn submit_options(&self) -> Result<SubmitOptions> {
-        let config = &self.config;
-        let small = |name| config.number(name).map(|n| u32::try_from(n).unwrap_or(u32::MAX));
-        let valid_sec = config.number("stellar.tx_valid_sec")?;
-        Ok(SubmitOptions {
-            pace: Pace {
-                poll: Duration::from_millis(config.number("stellar.poll_ms")?),
-                // Past its end, and then some for ledgers that close late.
-                wait: Duration::from_secs(valid_sec + 60),
-                ..SubmitOptions::default().pace
-            },
-            valid_sec,
-            percentile: config.require("stellar.fee_percentile")?.parse().unwrap_or_default(),
-            max_inclusion_fee: small("stellar.max_inclusion_fee")?,
-            resource_margin: small("stellar.resource_margin")?,
-            ..SubmitOptions::default()
-        })
+        submit_options(&self.config)
     }
 
     /// How long and how often one endpoint is asked, by the settings of that group.
@@ -163,6 +148,25 @@ impl App<'_> {
         let base = Duration::from_millis(number("retry_base_ms")?);
         Ok((http, RetryPolicy { attempts, base, ..retry }))
     }
+}
+
+/// The terms on which transactions are offered, as these settings say.
+pub fn submit_options(config: &Config) -> Result<SubmitOptions> {
+    let small = |name| config.number(name).map(|n| u32::try_from(n).unwrap_or(u32::MAX));
+    let valid_sec = config.number("stellar.tx_valid_sec")?;
+    Ok(SubmitOptions {
+        pace: Pace {
+            poll: Duration::from_millis(config.number("stellar.poll_ms")?),
+            // Past its end, and then some for ledgers that close late.
+            wait: Duration::from_secs(valid_sec + 60),
+            ..SubmitOptions::default().pace
+        },
+        valid_sec,
+        percentile: config.require("stellar.fee_percentile")?.parse().unwrap_or_default(),
+        max_inclusion_fee: small("stellar.max_inclusion_fee")?,
+        resource_margin: small("stellar.resource_margin")?,
+        ..SubmitOptions::default()
+    })
 }
 
 /// The KALE farm contract that the settings name, or the network's.

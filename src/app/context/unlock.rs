@@ -1,19 +1,14 @@
 //! Unlocking the key store: by a file or a command that the settings name, else by what the face knows.
 
 use super::App;
+use super::secrets::printed;
 use crate::Secret;
 use base::{Code, Error, Result};
 use kale::farmers;
 use keys::{Editor, Identities, KeyStore, Method, Unlock, read_private};
 use rusqlite::Connection;
 use secrecy::SecretString;
-use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use zeroize::Zeroizing;
-
-/// A passphrase is never longer.
-const MOST: u64 = 4096;
 
 /// Unlocks the key store, to sign.
 pub fn open_keys(app: &App<'_>) -> Result<KeyStore> {
@@ -79,7 +74,8 @@ fn passphrase(app: &App<'_>, new: bool) -> Result<SecretString> {
         return passphrase_of(&format!("the passphrase file {}", path.display()), &text);
     }
     if let Some(command) = app.config.get("keys.passphrase_command") {
-        return passphrase_of("keys.passphrase_command", &output_of(command)?);
+        let printed = printed("keys.passphrase_command", "the passphrase", command, Code::NoPassphrase)?;
+        return passphrase_of("keys.passphrase_command", &printed);
     }
     app.host.secret(if new { Secret::NewPassphrase } else { Secret::Passphrase })
 }
@@ -105,24 +101,4 @@ pub fn passphrase_of(from: &str, bytes: &[u8]) -> Result<SecretString> {
         return Err(bad("has more than one line"));
     }
     Ok(SecretString::from(text))
-}
-
-/// What the shell command prints.
-fn output_of(command: &str) -> Result<Zeroizing<Vec<u8>>> {
-    let failed = |why: String| {
-        Error::new(Code::NoPassphrase, format!("keys.passphrase_command {why}"))
-            .hint("try it in a shell; it must print the passphrase and exit with 0")
-    };
-    let mut child = Command::new("sh")
-        .args(["-c", command])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|e| failed(format!("cannot be started: {e}")))?;
-    let mut printed = Zeroizing::new(Vec::with_capacity(8192));
-    if let Some(stdout) = child.stdout.take() {
-        stdout.take(MOST).read_to_end(&mut printed).map_err(|e| failed(format!("cannot be read: {e}")))?;
-    }
-    let status = child.wait().map_err(|e| failed(format!("was lost: {e}")))?;
-    if status.success() { Ok(printed) } else { Err(failed(format!("failed: {status}"))) }
 }

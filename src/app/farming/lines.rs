@@ -103,6 +103,13 @@ pub enum Line {
         /// Why then.
         why: &'static str,
     },
+    /// What another run has changed of keys or settings cannot be used; what was there before stays.
+    Kept {
+        /// The error's stable word.
+        code: &'static str,
+        /// What happened, and why.
+        message: String,
+    },
     /// A step could not be done now; it is tried again.
     Trouble {
         /// `plant`, `work` or `harvest`.
@@ -242,6 +249,7 @@ impl From<&Note<'_>> for Line {
                 from: time(action.from),
                 why: action.why,
             },
+            Note::Kept(e) => Self::Kept { code: e.code().as_str(), message: e.message().to_owned() },
             Note::Trouble(step, e) => Self::Trouble {
                 step: step.as_str(),
                 code: e.code().as_str(),

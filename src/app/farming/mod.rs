@@ -8,16 +8,19 @@ pub mod operations;
 pub mod plan;
 pub mod plant;
 pub mod pooler;
+pub mod profit;
 pub mod reconcile;
 pub mod run;
 pub mod work;
 
-use crate::context::STELLAR_PIN;
+use crate::context::{STELLAR_PIN, submit_options};
 use crate::{App, open_keys};
 use base::amount::{Base, Quantity};
 use base::{Code, Error, Result, clock, counted, forms, say};
+use config::Config;
+use kale::Who;
 use kale::contract::DECIMALS;
-use kale::farming::{Farming, Keyring};
+use kale::farming::{Farming, Keyring, Leads, Scope, Terms};
 use kale::rows::{self, FarmerRow};
 use kale::settings::Settings;
 use kale::site::Site;
@@ -25,39 +28,43 @@ use kale::sponsor::{Role, Sponsor};
 use kale::view::View;
 use kale::wallet::Look;
 use keys::KeyStore;
-use outbox::{Chain, Status};
+use outbox::Status;
+use rusqlite::Connection;
 use schemars::JsonSchema;
 use serde::Serialize;
-use state::{ValuePermit, WriteContext};
-use std::cell::OnceCell;
+use state::{State, ValuePermit, WriteContext};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::Duration;
-use stellar::submit::{Settled, Stellar, SubmitOptions};
+use stellar::submit::{Settled, SubmitOptions};
 use stellar::xdr::AccountId;
 use stellar::{Client, Signers};
 
 /// The key store, unlocked on first use.
 pub struct Keys<'a, 's> {
     app: &'a App<'s>,
-    opened: OnceCell<KeyStore>,
+    opened: RefCell<Option<Rc<KeyStore>>>,
 }
 
 impl<'a, 's> Keys<'a, 's> {
     /// Nothing is unlocked yet.
     pub const fn new(app: &'a App<'s>) -> Self {
-        Self { app, opened: OnceCell::new() }
+        Self { app, opened: RefCell::new(None) }
     }
 
-    fn store(&self) -> Result<&KeyStore> {
-        if self.opened.get().is_none() {
-            // Set once: this thread is the only one.
-            let _ = self.opened.set(open_keys(self.app)?);
+    fn store(&self) -> Result<Rc<KeyStore>> {
+        if let Some(store) = &*self.opened.borrow() {
+            return Ok(Rc::clone(store));
         }
-        self.opened.get().ok_or_else(|| Error::new(Code::Bug, "the key store is not open"))
+        let store = Rc::new(open_keys(self.app)?);
+        self.opened.replace(Some(Rc::clone(&store)));
+        Ok(store)
     }
 }
 
 impl Keyring for Keys<'_, '_> {
-    fn signers(&self) -> Result<&(dyn Signers + 'static)> {
+    fn signers(&self) -> Result<Rc<dyn Signers>> {
         Ok(self.store()?)
     }
 
@@ -68,6 +75,40 @@ impl Keyring for Keys<'_, '_> {
     fn holds(&self, account: &AccountId) -> Result<bool> {
         Ok(self.store()?.holds(&account.to_string()))
     }
+
+    fn renew(&self) -> Result<bool> {
+        let opened = self.opened.borrow().clone();
+        let Some(store) = opened.filter(|store| store.is_replaced()) else { return Ok(false) };
+        // One that cannot be opened is looked at again when it is the next one.
+        let store = store.again().map_err(|e| {
+            e.context("the key store was changed and cannot be opened again; the keys at hand stay")
+        })?;
+        self.opened.replace(Some(Rc::new(store)));
+        Ok(true)
+    }
+}
+
+/// The settings of the profile, with what the state holds.
+struct InForce<'a, 's> {
+    app: &'a App<'s>,
+    parallel: Option<usize>,
+}
+
+impl InForce<'_, '_> {
+    fn of(&self, config: &Config) -> Result<(Settings, SubmitOptions)> {
+        let settings = Settings::of(config)?;
+        let settings = Settings { parallel: self.parallel.unwrap_or(settings.parallel), ..settings };
+        let options =
+            SubmitOptions { max_resource_fee: settings.max_resource_fee, ..submit_options(config)? };
+        Ok((settings, options))
+    }
+}
+
+impl Terms for InForce<'_, '_> {
+    fn read(&self, state: &State) -> Result<(Settings, SubmitOptions)> {
+        let read = self.app.config_with(state).and_then(|config| self.of(&config));
+        read.map_err(|e| e.context("the settings were changed and cannot be used; those of before stay"))
+    }
 }
 
 /// The profile's farm.
@@ -76,48 +117,66 @@ pub fn site(app: &App<'_>, client: &Client) -> Result<Site> {
     Ok(Site { client: client.clone(), known, farm: app.farm_contract()? })
 }
 
-/// Runs `body` as the one writer, after everything that an earlier run left unfinished has been settled.
+/// Runs `body` for the farms that it `leads`, after everything that an earlier run left unfinished for them has been settled.
 pub fn on_farm<T>(
     app: &App<'_>,
     dry_run: bool,
     parallel: Option<usize>,
+    leads: &Leads,
     body: impl AsyncFnOnce(&mut Farming<'_, '_>) -> Result<T>,
 ) -> Result<T> {
-    at_desk(app, dry_run, parallel, !dry_run, body)
+    at_desk(app, dry_run, (parallel, leads, !dry_run), body)
 }
 
-/// Runs `body` as the one writer; nothing is settled first.
+/// Runs `body` for the farms that it `leads`; nothing is settled first.
 pub fn unsettled<T>(
     app: &App<'_>,
     dry_run: bool,
+    leads: &Leads,
     body: impl AsyncFnOnce(&mut Farming<'_, '_>) -> Result<T>,
 ) -> Result<T> {
-    at_desk(app, dry_run, None, false, body)
+    at_desk(app, dry_run, (None, leads, false), body)
 }
 
 fn at_desk<T>(
     app: &App<'_>,
     dry_run: bool,
-    parallel: Option<usize>,
-    settles: bool,
+    (parallel, leads, settles): (Option<usize>, &Leads, bool),
     body: impl AsyncFnOnce(&mut Farming<'_, '_>) -> Result<T>,
 ) -> Result<T> {
     let (client, keys) = (app.stellar()?, Keys::new(app));
     app.write_async(dry_run, async |work| {
         // Before the work: what is sent on a network must not outlive the knowledge of which one it was.
         state::pin_network(work.state, work.permit, STELLAR_PIN, client.passphrase())?;
-        let mut settings = Settings::of(work.config)?;
-        settings.parallel = parallel.unwrap_or(settings.parallel);
-        let site = site(app, &client)?;
-        let submit_options =
-            SubmitOptions { max_resource_fee: settings.max_resource_fee, ..app.submit_options()? };
-        let (site, keys, heard, faults) = (&site, &keys, None, Vec::new());
-        let mut farming = Farming { work, site, settings, submit_options, keys, heard, faults };
-        let settled = if settles { settle(app, &mut farming).await } else { Ok(()) };
-        let done = match settled {
-            Ok(()) => body(&mut farming).await,
-            Err(e) => Err(e),
+        let terms = InForce { app, parallel };
+        // In this order: what is changed in between is found at the first look.
+        let stored = state::settings(work.state.conn())?;
+        let (settings, submit_options) = terms.of(&app.config_with(work.state)?)?;
+        let (site, scope) = (site(app, &client)?, Scope::All);
+        let (site, keys, terms, heard, faults) = (&site, &keys, &terms, None, Vec::new());
+        let (leases, elsewhere) = (BTreeMap::new(), Vec::new());
+        let mut farming = Farming {
+            work,
+            site,
+            settings,
+            submit_options,
+            stored,
+            terms,
+            scope,
+            leases,
+            elsewhere,
+            keys,
+            heard,
+            faults,
         };
+        let done = async {
+            farming.lead(leads)?;
+            if settles {
+                settle(app, &mut farming).await?;
+            }
+            body(&mut farming).await
+        };
+        let done = done.await;
         farming.faults.into_iter().for_each(|fault| app.call().fault(fault));
         done
     })
@@ -128,7 +187,7 @@ const SETTLE_WAIT: Duration = Duration::from_secs(10);
 
 /// Settles what an earlier run left unfinished; what came of it becomes warnings.
 async fn settle(app: &App<'_>, farming: &mut Farming<'_, '_>) -> Result<()> {
-    let open = outbox::open_on(farming.work.state.conn(), Stellar::NAME)?;
+    let open = farming.open()?;
     if open.is_empty() {
         return Ok(());
     }
@@ -180,6 +239,11 @@ pub fn named(hands: Vec<FarmerRow>, names: &[String]) -> Result<Vec<FarmerRow>> 
         }
     }
     Ok(found)
+}
+
+/// These farmers as they are now.
+pub fn again<'w>(conn: &Connection, who: impl Iterator<Item = &'w Who>) -> Result<Vec<FarmerRow>> {
+    who.map(|who| rows::hand(conn, &who.id)).collect()
 }
 
 /// Every farmer of the state.

@@ -3,6 +3,7 @@
 use crate::Document;
 use crate::failures::{Failure, partly};
 use crate::farming::ended_as;
+use crate::paging::PageEnd;
 use base::{Error, forms};
 use outbox::{GivenUp, Operation};
 use schemars::JsonSchema;
@@ -14,6 +15,9 @@ use stellar::submit::Stellar;
 pub struct ListOutput {
     /// The oldest first.
     pub operations: Vec<OperationView>,
+    /// Where the page ends.
+    #[serde(flatten)]
+    pub end: PageEnd,
 }
 
 /// A transaction that is not settled.

@@ -6,9 +6,11 @@ use crate::{App, Document};
 use base::amount::{Base, Quantity};
 use base::{Error, Result, counted, forms};
 use kale::Who;
+use kale::farming::{DECISIONS, Farming, Leads};
 use kale::plant::{PlantOutcome, Planted, PreparedPlant, execute, prepare};
 use schemars::JsonSchema;
 use serde::Serialize;
+use state::ValuePermit;
 use stellar::submit::Rehearsal;
 use watch::metrics::Gauge;
 
@@ -71,26 +73,43 @@ pub fn plant(app: &App<'_>, names: &[String], parallel: Option<usize>, dry_run: 
     if hands.is_empty() {
         return Ok(PlantOutput::nobody());
     }
-    let planted = farming::on_farm(app, dry_run, parallel, async |farm| {
-        let prepared = prepare(farm, &hands).await?;
-        let mut output = PlantOutput::begin(&prepared);
-        if dry_run {
-            let intents: Vec<_> = prepared.wanted.iter().map(|(_, _, intent)| intent.clone()).collect();
-            output.rehearsed(&prepared, farm.rehearse(&intents).await?);
-            return Ok(output);
+    let planted = farming::on_farm(app, dry_run, parallel, &Leads::of(&hands), async |farm| {
+        let mut output = PlantOutput::nobody();
+        for left in (0..DECISIONS).rev() {
+            let prepared = prepare(farm, &hands).await?;
+            output.begin(&prepared);
+            if dry_run {
+                let intents: Vec<_> = prepared.wanted.iter().map(|(_, _, intent)| intent.clone()).collect();
+                output.rehearsed(&prepared, farm.rehearse(&intents).await?);
+                break;
+            }
+            let permit = consent(app, farm, &prepared)?;
+            // Other runs may have changed what some of it was decided from.
+            let (changed, planted): (Vec<Planted>, Vec<Planted>) = execute(farm, prepared, permit)
+                .await?
+                .into_iter()
+                .partition(|one| left > 0 && one.is_changed());
+            output.take(planted);
+            if changed.is_empty() {
+                break;
+            }
+            farm.renew()?;
+            hands = farming::again(farm.work.state.conn(), changed.iter().map(|one| &one.who))?;
+            hands.retain(|hand| hand.status.plants());
         }
-        let permit = if prepared.wanted.is_empty() {
-            farming::no_question(app, farm.work, "record what was found")?
-        } else {
-            let (sum, farmers) = (kale(prepared.total()), counted(prepared.wanted.len(), "farmer"));
-            let (block, network) = (prepared.index, farm.site.network());
-            let what = format!("plant {sum} for {farmers} in block {block} on {network}");
-            app.value_permit(farm.work.permit, &what)?
-        };
-        output.take(execute(farm, prepared, permit).await?);
         Ok(output)
     });
     planted.map_err(|e| e.context("cannot plant"))
+}
+
+fn consent<'w>(app: &App<'_>, farm: &Farming<'_, 'w>, prepared: &PreparedPlant) -> Result<ValuePermit<'w>> {
+    if prepared.wanted.is_empty() {
+        return farming::no_question(app, farm.work, "record what was found");
+    }
+    let (sum, farmers) = (kale(prepared.total()), counted(prepared.wanted.len(), "farmer"));
+    let (block, network) = (prepared.index, farm.site.network());
+    let what = format!("plant {sum} for {farmers} in block {block} on {network}");
+    app.value_permit(farm.work.permit, &what)
 }
 
 impl PlantOutput {
@@ -98,14 +117,11 @@ impl PlantOutput {
         Self { staked: kale(Base::ZERO), ..Self::default() }
     }
 
-    fn begin(prepared: &PreparedPlant) -> Self {
-        Self {
-            view: Some(LedgerStamp::from(&prepared.view)),
-            block: Some(prepared.index),
-            wait_until: prepared.wait.map(time),
-            refused: prepared.refused.clone(),
-            ..Self::nobody()
-        }
+    fn begin(&mut self, prepared: &PreparedPlant) {
+        self.view = Some(LedgerStamp::from(&prepared.view));
+        self.block = Some(prepared.index);
+        self.wait_until = prepared.wait.map(time);
+        self.refused.clone_from(&prepared.refused);
     }
 
     fn take(&mut self, planted: Vec<Planted>) {

@@ -1,5 +1,6 @@
 //! Of `pooler …`: who works for the farmers.
 
+use crate::paging::PageEnd;
 use base::{clock, forms};
 use kale::Pooler;
 use kale::reward_split::ratio;
@@ -61,4 +62,7 @@ pub struct AddOutput {
 pub struct ListOutput {
     /// By name.
     pub poolers: Vec<PoolerView>,
+    /// Where the page ends.
+    #[serde(flatten)]
+    pub end: PageEnd,
 }

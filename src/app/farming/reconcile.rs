@@ -5,6 +5,7 @@ use crate::{App, Document};
 use base::amount::{Base, Quantity, to_people, to_units};
 use base::{Error, Result, counted, forms};
 use kale::contract::DECIMALS;
+use kale::farming::Leads;
 use kale::reconcile::{self, Difference, Reconciled, What};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -69,12 +70,11 @@ pub fn reconcile(app: &App<'_>, blocks: u32, dry_run: bool) -> Result<ReconcileO
     if hands.is_empty() {
         return Ok(ReconcileOutput::default());
     }
-    let found = on_farm(app, dry_run, None, async |farm| {
-        let found = reconcile::look(farm, &hands, blocks).await?;
-        if !dry_run {
-            found.write(farm)?;
+    let found = on_farm(app, dry_run, None, &Leads::of(&hands), async |farm| {
+        if dry_run {
+            return reconcile::look(farm, &hands, blocks).await;
         }
-        Ok(found)
+        reconcile::take_in(farm, &hands, blocks).await
     });
     Ok(ReconcileOutput::from(&found.map_err(|e| e.context("cannot compare the farm with the chain"))?))
 }

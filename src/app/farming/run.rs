@@ -6,7 +6,8 @@ use crate::farming::harvest::stake_lost;
 use crate::farming::plan::ActionView;
 use crate::farming::{LedgerStamp, kale, millis};
 use base::amount::{Base, Quantity};
-use base::{Code, Error, forms};
+use base::{Code, Error, clock, forms};
+use kale::farming::Elsewhere;
 use kale::harvest::{self, Harvested};
 use kale::plant::{self, Planted};
 use kale::run::{Note, Ran};
@@ -45,6 +46,8 @@ pub struct RunOutput {
     pub hashes: String,
     /// Time that all threads hashed, in milliseconds.
     pub hashing_ms: u64,
+    /// Farms that were left to other runs.
+    pub held: Vec<ElsewhereView>,
     /// What is next.
     pub next: Vec<ActionView>,
     /// It ends by itself, and keeps what failed; a service would gather it for ever.
@@ -60,6 +63,36 @@ pub struct RunOutput {
     stopped: bool,
     #[serde(skip)]
     warnings: Vec<String>,
+}
+
+/// A farm that another run leads.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ElsewhereView {
+    /// The pooler's name.
+    pub pooler: String,
+    /// The other run's process id.
+    pub pid: Option<u32>,
+    /// Its command.
+    pub command: Option<String>,
+    /// Since when it leads it, RFC 3339.
+    #[schemars(with = "Option<forms::Time>")]
+    pub since: Option<String>,
+    /// The other run, in words.
+    #[serde(skip)]
+    pub by: String,
+}
+
+impl From<&Elsewhere> for ElsewhereView {
+    fn from(Elsewhere { name, holder, .. }: &Elsewhere) -> Self {
+        let by = holder.as_ref().map_or_else(|| "another run".to_owned(), ToString::to_string);
+        Self {
+            pooler: name.clone(),
+            pid: holder.as_ref().map(|holder| holder.pid),
+            command: holder.as_ref().map(|holder| holder.command.clone()),
+            since: holder.as_ref().map(|holder| clock::rfc3339(holder.since)),
+            by,
+        }
+    }
 }
 
 impl RunOutput {
@@ -141,8 +174,9 @@ impl RunOutput {
 
     /// Takes in how the run ended.
     #[must_use]
-    pub fn ended(self, ran: Ran) -> Self {
+    pub fn ended(self, ran: Ran, held: Vec<ElsewhereView>) -> Self {
         Self {
+            held,
             view: ran.view.as_ref().map(LedgerStamp::from),
             block: ran.view.as_ref().map(|view| view.farm.index),
             hashes: ran.hashes.to_string(),

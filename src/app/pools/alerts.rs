@@ -1,6 +1,7 @@
 //! Alerts that opened once, were counted, and closed.
 
 use crate::Document;
+use crate::paging::{PageEnd, Window};
 use base::{Result, clock, forms};
 use rusqlite::Connection;
 use schemars::JsonSchema;
@@ -15,6 +16,9 @@ pub struct AlertsOutput {
     pub alerts: Vec<AlertView>,
     /// How many of them are open.
     pub open: usize,
+    /// Where the page ends.
+    #[serde(flatten)]
+    pub end: PageEnd,
     /// What the subjects are, for a person.
     #[serde(skip)]
     pub head: &'static str,
@@ -72,33 +76,40 @@ impl From<Alert> for AlertView {
 }
 
 impl AlertsOutput {
-    /// The alerts of these subjects, which `head` names for a person: the open ones, or so many of all.
+    /// The alerts of these subjects, which `head` names for a person: the open ones, or all.
     pub fn of(
         conn: &Connection,
         subjects: &[Subject<'_>],
-        limit: Option<u32>,
+        all: bool,
+        window: &Window,
         head: &'static str,
         now: i64,
     ) -> Result<Self> {
-        let (mut found, mut gauges) = (Vec::new(), Vec::new());
+        let (mut found, mut gauges, mut total) = (Vec::new(), Vec::new(), Some(0));
+        let before = window.after()?.unwrap_or(i64::MAX);
         for subject in subjects {
-            found.extend(alert::list(conn, *subject, limit)?);
+            if all {
+                found.extend(alert::list(conn, *subject, Some((before, window.reach())))?);
+                total = total.zip(alert::count(conn, *subject)?).map(|(sum, more)| sum + more);
+            }
             let (label, name) = match subject {
                 Subject::Pool(_, name) => ("pool", name),
                 Subject::Feed(_, name) => ("feed", name),
                 Subject::Farm(name) => ("farmer", name),
             };
-            let open = alert::list(conn, *subject, None)?.len();
-            let gauge = Gauge::new("poolctl_alerts_open", "Alerts that hold.", open);
+            let open = alert::list(conn, *subject, None)?;
+            let gauge = Gauge::new("poolctl_alerts_open", "Alerts that hold.", open.len());
+            if !all {
+                total = total.map(|sum| sum + open.len() as u64);
+                found.extend(open.into_iter().filter(|alert| alert.id < before));
+            }
             gauges.push(Gauge { labels: vec![(label, (*name).to_owned())], ..gauge });
         }
         found.sort_by_key(|alert| std::cmp::Reverse(alert.id));
-        if let Some(limit) = limit {
-            found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        }
+        let (found, end) = window.page(found, total, |alert| alert.id.to_string());
         let alerts: Vec<AlertView> = found.into_iter().map(AlertView::from).collect();
         let open = alerts.iter().filter(|alert| alert.open).count();
-        Ok(Self { alerts, open, head, now, gauges })
+        Ok(Self { alerts, open, end, head, now, gauges })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Of `member …`: the members there are, and what each has.
 
+use crate::paging::PageEnd;
 use base::amount::Quantity;
 use base::forms;
 use schemars::JsonSchema;
@@ -37,8 +38,9 @@ pub struct AddOutput {
 pub struct ListOutput {
     /// In the order in which they appeared.
     pub members: Vec<MemberView>,
-    /// To go on with `--after`; null on the last page.
-    pub next_after: Option<i64>,
+    /// Where the page ends.
+    #[serde(flatten)]
+    pub end: PageEnd,
 }
 
 /// A member with everything it has.

@@ -1,6 +1,7 @@
 //! Of `oracle …`: price feeds, and whether their prices may be used.
 
 use crate::farming::time;
+use crate::paging::PageEnd;
 use crate::pools::views::ppm;
 use base::amount::{Base, E18, Quantity, to_units};
 use base::forms;
@@ -80,6 +81,9 @@ pub struct AddOutput {
 pub struct ListOutput {
     /// In the order in which they were added.
     pub feeds: Vec<FeedView>,
+    /// Where the page ends.
+    #[serde(flatten)]
+    pub end: PageEnd,
     /// The price range of each feed that is believed, for a person.
     #[serde(skip)]
     pub bounds: Vec<Option<String>>,

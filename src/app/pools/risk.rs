@@ -144,6 +144,12 @@ pub struct PoolCheckView {
     pub pool: String,
     /// True where every rule is ok.
     pub ok: bool,
+    /// What the rules were judged by: `fresh` limits, `older` ones that could not be refreshed now, or `unset`: none.
+    pub limits: &'static str,
+    /// Why they were not refreshed; null where they were.
+    pub not_refreshed: Option<String>,
+    /// What sets limits; null where there are some.
+    pub fix: Option<String>,
     /// Rule by rule.
     pub rules: Vec<RuleView>,
 }

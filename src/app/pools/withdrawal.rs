@@ -1,5 +1,6 @@
 //! Of `withdrawal …`: asked for, listed, completed by what the chain shows, or given up.
 
+use crate::paging::PageEnd;
 use base::amount::Quantity;
 use base::{Error, Result, clock, forms};
 use evm::ViewStamp;
@@ -122,8 +123,9 @@ pub struct FailOutput {
 pub struct ListOutput {
     /// The newest first.
     pub withdrawals: Vec<WithdrawalView>,
-    /// Whether there are older ones that were left out.
-    pub more: bool,
+    /// Where the page ends.
+    #[serde(flatten)]
+    pub end: PageEnd,
     /// Seconds since each was asked for.
     #[serde(skip)]
     pub ages: Vec<u64>,

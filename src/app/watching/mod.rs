@@ -1,6 +1,8 @@
-//! What looks at everything and changes nothing: doctor, info, metrics, report, version.
+//! What looks at everything: doctor, health, info, metrics, report, version; and what tells of it: notify.
 
 pub mod health;
+pub mod notify;
+pub mod status;
 
 use base::{Result, clock, forms};
 use config::{Config, keys};
@@ -10,6 +12,7 @@ use serde::Serialize;
 use state::State;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use watch::leases::LeaseView;
 use watch::metrics::Gauge;
 use watch::report::Counts;
 
@@ -125,6 +128,8 @@ pub struct InfoOutput {
     pub stellar: Network,
     /// The state file.
     pub state: StateFacts,
+    /// Who is at work on it.
+    pub leases: Vec<LeaseView>,
     /// Limits and intervals in force, by setting.
     pub limits: BTreeMap<&'static str, String>,
 }

@@ -257,6 +257,12 @@ impl Delta {
         Some(Self { negative: large.negative && !magnitude.is_zero(), magnitude })
     }
 
+    /// Writes it as exact whole units with all of the asset's decimals: `-1234.500000`.
+    pub fn to_units(self, decimals: u8) -> String {
+        let units = to_units(self.magnitude, decimals);
+        if self.negative { format!("-{units}") } else { units }
+    }
+
     /// Reads the canonical decimal that [`fmt::Display`] writes; `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
         let (negative, digits) = text.strip_prefix('-').map_or((false, text), |digits| (true, digits));

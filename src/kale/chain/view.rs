@@ -10,7 +10,7 @@ use base::Result;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use stellar::Entries;
-use stellar::xdr::{Asset, LedgerKey};
+use stellar::xdr::{Asset, ContractExecutable, LedgerEntryData, LedgerKey, ScContractInstance, ScVal};
 
 /// How often the farm is looked at before what contradicts itself is the endpoint's fault: once without a guess of the
 /// block, once with it, and once more for a roll-over in between.
@@ -57,6 +57,8 @@ pub struct View {
     pub at: Moment,
     /// The contract's instance.
     pub farm: Farm,
+    /// The hash of the contract's code, lower-case hex; `None` where it has none of its own.
+    pub code: Option<String>,
     /// Block `farm.index`; `None` where its entry is not there.
     pub block: Option<Living<Block>>,
     /// The farmers that were asked for, in that order.
@@ -90,7 +92,7 @@ impl View {
         let instance = Entry::Instance.key(&site.farm)?;
         let mut wanted = ask.guess.map(|guess| guess..=guess.saturating_add(1));
         let mut looks = 0;
-        let (farm, mut entries) = loop {
+        let (farm, code, mut entries) = loop {
             let mut keys = vec![instance.clone()];
             if let Some(wanted) = &wanted {
                 keys.extend(keys_around(site, ask, wanted)?);
@@ -101,13 +103,14 @@ impl View {
                 Some(_) => bad("the farm's instance", "it is missing, and it was there before"),
                 None => no_farm(site),
             };
-            let farm = decode_farm(&site.farm, &entries.get(&instance).ok_or_else(missing)?.data)?;
+            let found = &entries.get(&instance).ok_or_else(missing)?.data;
+            let (farm, code) = (decode_farm(&site.farm, found)?, code_of(found));
             let covered = wanted.is_some_and(|wanted| wanted.contains(&farm.index));
             looks += 1;
             let last = looks == LOOKS;
             if covered {
                 match self::contradiction(site, &farm, &entries, ask.guess, view.ledger().close_time)? {
-                    None => break (farm, entries),
+                    None => break (farm, code, entries),
                     Some(why) if last => {
                         return Err(bad("the farm's instance", format!("FarmIndex {}: {why}", farm.index)));
                     }
@@ -140,7 +143,19 @@ impl View {
             block,
             farmers: ask.who.iter().map(standing).collect::<Result<_>>()?,
             farm,
+            code,
         })
+    }
+}
+
+/// The hash of the code that an instance runs.
+fn code_of(instance: &LedgerEntryData) -> Option<String> {
+    let LedgerEntryData::ContractData(entry) = instance else { return None };
+    match &entry.val {
+        ScVal::ContractInstance(ScContractInstance {
+            executable: ContractExecutable::Wasm(hash), ..
+        }) => Some(hash.to_string()),
+        _ => None,
     }
 }
 

@@ -6,6 +6,7 @@
 use crate::alerts::SPONSOR_LOW;
 use crate::farmers::{self, Farmer, Joining};
 use base::{Code, Error, Result, say};
+use config::Setting;
 use ed25519_dalek::SigningKey;
 use keys::{Editor, KeyStore, Origin, address_of};
 use rusqlite::Connection;
@@ -46,6 +47,7 @@ pub fn register(
     let conn = work.state.conn();
     let sponsor = keys.store().sponsor().map(str::to_owned).or(last_sponsor(conn)?);
     let serving = Serving { sponsor, submitters: work.config.get("kale.submitter") };
+    let stored = stored_submitters(conn)?;
     let (address, adopted) = match key {
         KeyFor::Any => {
             joining.check(conn)?;
@@ -68,7 +70,14 @@ pub fn register(
             (address, !keys.add(&key, Origin::Imported)?)
         }
     };
-    let (farmer, changed) = work.state.write(work.permit, |tx| farmers::add(tx, &address, joining))?;
+    let (farmer, changed) = work.state.write(work.permit, |tx| {
+        // The key store is ours; who serves the farm may be others by now.
+        if stored_submitters(tx.conn())? != stored {
+            let why = "kale.submitter was changed by another run meanwhile";
+            return Err(Error::new(Code::StateChanged, why).hint("run it again"));
+        }
+        farmers::add(tx, &address, joining)
+    })?;
     Ok(Enrolled { farmer, changed, adopted })
 }
 
@@ -80,18 +89,30 @@ pub fn sponsor(work: &mut WriteContext<'_>, keys: &mut Editor, key: &SigningKey)
     keys.add(key, Origin::Imported)?;
     keys.set_sponsor(&address)?;
     // A run that died after the key store was written has left no event.
-    let known = last_sponsor(work.state.conn())?;
-    let changed = known.as_deref() != Some(address.as_str());
-    if changed {
-        let facts = json!({ "old": known, "new": address });
-        work.state.write(work.permit, |tx| {
-            if let Some(old) = &known {
-                alert::edge(tx, Subject::Farm(old), SPONSOR_LOW, None)?;
-            }
-            tx.event("sponsor.set", &address, &facts)
-        })?;
+    let is_new =
+        |conn: &Connection| -> Result<bool> { Ok(last_sponsor(conn)?.as_deref() != Some(address.as_str())) };
+    if !is_new(work.state.conn())? {
+        return Ok((address, false));
     }
+    let changed = work.state.write(work.permit, |tx| {
+        // No other run could take this key for a farmer: the key store is ours.
+        let known = last_sponsor(tx.conn())?;
+        if !is_new(tx.conn())? {
+            return Ok(false);
+        }
+        if let Some(old) = &known {
+            alert::edge(tx, Subject::Farm(old), SPONSOR_LOW, None)?;
+        }
+        tx.event("sponsor.set", &address, &json!({ "old": known, "new": address }))?;
+        Ok(true)
+    })?;
     Ok((address, changed))
+}
+
+/// `kale.submitter` as the state holds it.
+fn stored_submitters(conn: &Connection) -> Result<Option<String>> {
+    let is_it = |setting: &Setting| setting.key == "kale.submitter";
+    Ok(state::settings(conn)?.into_iter().find(is_it).map(|setting| setting.value))
 }
 
 /// The sponsor by the audit log: who has been taken for it last.

@@ -202,7 +202,7 @@ pub struct Change {
 }
 
 /// Changes a farmer; true where anything changed.
-/// `conflict` for a step that its life does not have, `unsettled` for a departure with stakes out.
+/// `conflict` for a step that its life does not have, `unsettled` for a departure or a move with stakes or transactions out.
 pub fn change(tx: &Tx<'_>, name: &str, change: &Change) -> Result<(Farmer, bool)> {
     let before = find(tx.conn(), name)?;
     let mut after = before.clone();
@@ -231,6 +231,8 @@ pub fn change(tx: &Tx<'_>, name: &str, change: &Change) -> Result<(Farmer, bool)
         let pooler = poolers::find(tx.conn(), pooler)?;
         if pooler.id != before.pooler_id {
             check_room(&pooler)?;
+            // Whoever works for the one would go on with what the other began.
+            nothing_out(tx.conn(), &before, "moves")?;
             note("pooler", before.pooler.as_str().into(), pooler.name.as_str().into());
             (after.pooler_id, after.pooler) = (pooler.id, pooler.name);
         }
@@ -268,9 +270,11 @@ fn check_step(conn: &Connection, farmer: &Farmer, next: Status) -> Result<()> {
         return Err(Error::new(Code::Conflict, why)
             .hint("wallet_created → funded → active → leaving → departed; leaving may go back to active"));
     }
-    if next != Status::Departed {
-        return Ok(());
-    }
+    if next == Status::Departed { nothing_out(conn, farmer, "departs") } else { Ok(()) }
+}
+
+/// Refuses what a farmer `does` only when nothing of it is out.
+fn nothing_out(conn: &Connection, farmer: &Farmer, does: &str) -> Result<()> {
     let stakes: i64 = conn.query_row(
         "SELECT count(*) FROM plantings p WHERE p.farmer_id = ?1 AND p.outcome = 'planted'
          AND NOT EXISTS (SELECT 1 FROM harvests h WHERE h.farmer_id = p.farmer_id
@@ -280,17 +284,23 @@ fn check_step(conn: &Connection, farmer: &Farmer, next: Status) -> Result<()> {
         [&farmer.id],
         only,
     )?;
-    if stakes == 0 {
-        return Ok(());
+    if stakes > 0 {
+        let why = format!(
+            "farmer {} has {} neither harvested nor recorded as lost",
+            farmer.id,
+            counted(stakes, "plant")
+        );
+        let hint = say(format!("it {does} when they are back: ")).run("harvest");
+        return Err(Error::new(Code::Unsettled, why).hint(hint).detail("plants", stakes));
     }
-    let why = format!(
-        "farmer {} has {} neither harvested nor recorded as lost",
-        farmer.id,
-        counted(stakes, "plant")
-    );
-    Err(Error::new(Code::Unsettled, why)
-        .hint(say("it departs when they are back: ").run("harvest"))
-        .detail("plants", stakes))
+    match outbox::open(conn)?.into_iter().find(|operation| operation.subject == farmer.id) {
+        None => Ok(()),
+        Some(operation) => {
+            let why = format!("farmer {} has a transaction under way: {}", farmer.id, operation.key);
+            Err(Error::new(Code::Unsettled, why)
+                .hint(say(format!("it {does} when that is settled: ")).run("operations settle")))
+        }
+    }
 }
 
 /// Every farmer's own terms, by id.

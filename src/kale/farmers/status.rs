@@ -53,6 +53,11 @@ impl Status {
         matches!(self, Self::Active)
     }
 
+    /// Whether it plants, or does once it has what that takes.
+    pub const fn comes(self) -> bool {
+        matches!(self, Self::WalletCreated | Self::Funded | Self::Active)
+    }
+
     /// Whether its pails are worked and harvested.
     pub const fn is_served(self) -> bool {
         !matches!(self, Self::Departed)

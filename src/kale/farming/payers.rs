@@ -5,6 +5,8 @@ use super::Farming;
 use crate::alerts::{NOT_READY, SPONSOR_LOW};
 use crate::chain::Who;
 use crate::chain::wallet::{Wallet, spares};
+use crate::farmers;
+use crate::farmers::status::Status;
 use crate::fees::purse::{Books, Judged, Spares};
 use crate::fees::sponsor::Sponsor;
 use crate::fees::{Lack, Payer, payers};
@@ -24,12 +26,13 @@ impl Farming<'_, '_> {
     }
 }
 
-/// Looks at the sponsor, and at what these farmers (id, account) lack to plant once more. Where no sponsor is known, the
+/// Looks at the sponsor, and at what these farmers (id, status, account) lack to plant once more. Where no sponsor is known, the
 /// keys are asked for one only if a farmer is short of lumens.
-pub async fn judge(farming: &Farming<'_, '_>, farmers: &[(&str, Option<&Wallet>)]) -> Result<Judged> {
+pub async fn judge(farming: &Farming<'_, '_>, farmers: &[(&str, Status, Option<&Wallet>)]) -> Result<Judged> {
     let mut books = farming.books()?;
-    let is_short =
-        |(id, wallet): &(&str, Option<&Wallet>)| wallet.is_some_and(|w| w.spare() < books.least(id));
+    let is_short = |(id, _, wallet): &(&str, Status, Option<&Wallet>)| {
+        wallet.is_some_and(|w| w.spare() < books.least(id))
+    };
     if books.sponsor.is_none() && farmers.iter().any(is_short) {
         books.sponsor = farming.keys.sponsor()?;
     }
@@ -41,7 +44,7 @@ pub async fn judge(farming: &Farming<'_, '_>, farmers: &[(&str, Option<&Wallet>)
     } else {
         Spares::default()
     };
-    let judged = books.judge(&spares, farmers);
+    let judged = books.judge_all(&spares, farmers);
     let low = judged.sponsor.iter().chain(judged.submitters.iter().filter(|submitter| !submitter.is_ready()));
     if judged.farmers.iter().any(|farmer| farmer.payer == Some(Payer::Itself)) {
         low.for_each(|payer| payer.warn(&farming.site.client));
@@ -137,7 +140,7 @@ pub fn farmer(tx: &Tx<'_>, id: &str, address: &str, lacks: &[Lack]) -> Result<bo
 pub fn note(
     farming: &mut Farming<'_, '_>,
     sponsor: Option<&Sponsor>,
-    farmers: &[(Who, Vec<Lack>)],
+    lacking: &[(Who, Vec<Lack>)],
 ) -> Result<()> {
     let conn = farming.work.state.conn();
     let mut is_due = match sponsor {
@@ -147,7 +150,7 @@ pub fn note(
         }
         None => false,
     };
-    for (who, lacks) in farmers {
+    for (who, lacks) in lacking {
         is_due = is_due || !lacks.is_empty() || alert::is_open(conn, Subject::Farm(&who.id), NOT_READY)?;
     }
     if !is_due {
@@ -157,6 +160,10 @@ pub fn note(
         if let Some(sponsor) = sponsor {
             sponsor.alert(tx)?;
         }
-        farmers.iter().try_for_each(|(who, lacks)| farmer(tx, &who.id, &who.address, lacks).map(|_| ()))
+        lacking.iter().try_for_each(|(who, lacks)| {
+            // One that plants no more has nothing to lack, whatever was found.
+            let plants = farmers::find(tx.conn(), &who.id)?.status.plants();
+            farmer(tx, &who.id, &who.address, if plants { lacks.as_slice() } else { &[] }).map(drop)
+        })
     })
 }

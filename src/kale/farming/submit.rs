@@ -1,15 +1,40 @@
 //! How a farming service sends: by whom, at whose cost, and recorded in the write that ends it.
 
 use super::submitter::{self, Wait};
-use super::{Farming, payers};
+use super::{Farming, payers, scope};
 use crate::record::FarmRecorder;
 use base::{Code, Error, Result, Stop};
-use outbox::{Desk, GivenUp, Operation, Outlook, Pace};
-use state::ValuePermit;
+use outbox::{Chain, Desk, GivenUp, Operation, Outlook, Pace, Recorder};
+use rusqlite::Connection;
+use state::{Lease, Leased, Tx, ValuePermit};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use stellar::submit::{self, Intent, Rehearsal, Settled, Stellar, StellarNetwork, SubmitOptions, Submitted};
 use stellar::xdr::AccountId;
+
+/// Says in the write that plans an intent whether what it was decided from is as it was: `state_changed` where it is not.
+pub type Still<'s> = &'s dyn Fn(&Connection, &Intent) -> Result<()>;
+
+/// Records the farm's operations, and asks more than they say themselves before they are planned.
+struct Asking<'s> {
+    recorder: FarmRecorder,
+    still: Still<'s>,
+}
+
+impl Recorder<Stellar> for Asking<'_> {
+    fn record(&self, tx: &Tx<'_>, operation: &Operation, settled: &Settled) -> Result<()> {
+        self.recorder.record(tx, operation, settled)
+    }
+
+    fn still(&self, conn: &Connection, intent: &Intent) -> Result<()> {
+        self.recorder.still(conn, intent)?;
+        (self.still)(conn, intent)
+    }
+
+    fn is_told_by_the_chain(&self, operation: &Operation) -> bool {
+        self.recorder.is_told_by_the_chain(operation)
+    }
+}
 
 impl Farming<'_, '_> {
     /// Nothing is paid for others there.
@@ -33,17 +58,28 @@ impl Farming<'_, '_> {
         FarmRecorder::of(self.site)
     }
 
-    /// Settles every unfinished operation: first thing that a writing service does. With a `permit`, what is signed and
-    /// still valid is sent again. It waits for outcomes no longer than `wait`; what is open then stays so.
+    /// The operations that are not settled, of those that this run acts for.
+    pub fn open(&self) -> Result<Vec<Operation>> {
+        let conn = self.work.state.conn();
+        let farmers = self.scope.farmers(conn)?;
+        let mut open = outbox::open_on(conn, Stellar::NAME)?;
+        open.retain(|operation| scope::is_of(operation, farmers.as_ref()));
+        Ok(open)
+    }
+
+    /// Settles every unfinished operation of those that this run acts for: first thing that a writing service does. With a
+    /// `permit`, what is signed and still valid is sent again. It waits for outcomes no longer than `wait`; what is open then stays so.
     pub async fn settle(
         &mut self,
         permit: Option<ValuePermit<'_>>,
         wait: Duration,
     ) -> Result<Vec<(Operation, Result<Settled>)>> {
         let recorder = self.recorder();
+        let farmers = self.scope.farmers(self.work.state.conn())?;
+        let mine = |operation: &Operation, _: Option<&AccountId>| scope::is_of(operation, farmers.as_ref());
         let mut desk = self.desk();
         desk.pace.wait = desk.pace.wait.min(wait);
-        outbox::settle_open(&mut desk, permit, &recorder).await
+        outbox::settle_open(&mut desk, permit, &recorder, &mine).await
     }
 
     /// The operation with this number, if it can be given up.
@@ -73,6 +109,16 @@ impl Farming<'_, '_> {
         self.submit_within(permit, intents, Wait::Turn, self.work.stop).await
     }
 
+    /// The same, where more than the plans say is asked again in the write that plans them.
+    pub async fn submit_while(
+        &mut self,
+        permit: ValuePermit<'_>,
+        intents: &[Intent],
+        still: Still<'_>,
+    ) -> Result<Vec<Result<Submitted>>> {
+        self.send(permit, intents, (Wait::Turn, self.work.stop), still).await
+    }
+
     /// The same, with a wish to stop of its own; what may wait for a submitter no longer than that.
     pub async fn submit_within(
         &mut self,
@@ -81,13 +127,24 @@ impl Farming<'_, '_> {
         wait: Wait,
         stop: &Stop,
     ) -> Result<Vec<Result<Submitted>>> {
+        self.send(permit, intents, (wait, stop), &|_, _| Ok(())).await
+    }
+
+    async fn send(
+        &mut self,
+        permit: ValuePermit<'_>,
+        intents: &[Intent],
+        (wait, stop): (Wait, &Stop),
+        still: Still<'_>,
+    ) -> Result<Vec<Result<Submitted>>> {
         if intents.is_empty() {
             return Ok(Vec::new());
         }
-        let recorder = self.recorder();
+        let recorder = Asking { recorder: self.recorder(), still };
         let (keys, payer) = (self.keys, self.keys.sponsor()?);
         submitter::choose(self)?;
-        let routed = submitter::route(self, intents, wait).await?;
+        let mut routed = submitter::route(self, intents, wait).await?;
+        let _accounts = self.accounts(&mut routed, payer.as_ref())?;
         let sent: Vec<Intent> = routed.iter().filter_map(|routed| routed.as_ref().ok()).cloned().collect();
         let mut own = BTreeSet::new();
         if let Some(payer) = &payer {
@@ -96,7 +153,7 @@ impl Farming<'_, '_> {
             payers::note(self, sponsor.as_ref(), &[])?;
         }
         let mut desk = self.paid_desk(stop, payer, own);
-        let results = outbox::submit(&mut desk, permit, &sent, keys.signers()?, &recorder).await?;
+        let results = outbox::submit(&mut desk, permit, &sent, &*keys.signers()?, &recorder).await?;
         let mut results = results.into_iter();
         let result = |(routed, intent): (Result<Intent>, &Intent)| {
             routed?;
@@ -107,6 +164,34 @@ impl Farming<'_, '_> {
             })
         };
         Ok(routed.into_iter().zip(intents).map(result).collect())
+    }
+
+    /// Takes the leases of the accounts that runs of other farms use too: sponsor and submitters. What would be sent from one
+    /// that stays held is an error of its own.
+    fn accounts(
+        &self,
+        routed: &mut [Result<Intent>],
+        sponsor: Option<&AccountId>,
+    ) -> Result<Vec<Option<Leased>>> {
+        let is_shared = |account: &AccountId| {
+            sponsor == Some(account) || self.settings.submitters.iter().any(|one| one == account)
+        };
+        let sources = routed.iter().filter_map(|intent| Some(intent.as_ref().ok()?.source.clone()));
+        let shared: BTreeSet<AccountId> = sources.filter(is_shared).collect();
+        let mut leases = Vec::new();
+        for account in shared {
+            match self.work.permit.lease(&Lease::Account(account.to_string())) {
+                Ok(leased) => leases.push(leased),
+                Err(e) if e.code() == Code::LeaseHeld => {
+                    let is_of = |intent: &&mut Result<Intent>| {
+                        intent.as_ref().is_ok_and(|intent| intent.source == account)
+                    };
+                    routed.iter_mut().filter(is_of).for_each(|intent| *intent = Err(e.clone()));
+                }
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(leases)
     }
 
     /// Simulates without signing, sending or writing anything.

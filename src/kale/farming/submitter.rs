@@ -31,8 +31,10 @@ pub async fn route(farming: &Farming<'_, '_>, intents: &[Intent], wait: Wait) ->
     if farming.settings.submitters.is_empty() || calls.is_empty() {
         return Ok(routed);
     }
-    let held: HashSet<AccountId> =
-        outbox::under_way::<Stellar>(farming.work.state)?.into_iter().map(|(source, _)| source).collect();
+    let held: HashSet<AccountId> = outbox::under_way::<Stellar>(farming.work.state.conn())?
+        .into_iter()
+        .map(|(source, _)| source)
+        .collect();
     let submitters: Vec<&AccountId> =
         farming.settings.submitters.iter().filter(|s| !held.contains(s)).collect();
     let own: Vec<&AccountId> = calls.iter().map(|(_, intent)| &intent.source).collect();

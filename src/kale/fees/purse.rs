@@ -5,6 +5,7 @@ use super::{FARMERS, Fees, Lack, Payer, bid, lacks, lasts_sec, payers};
 use crate::chain::wallet::{Wallet, spares};
 use crate::contract::reward::block_reward;
 use crate::farmers::enrol;
+use crate::farmers::status::Status;
 use crate::record::plan::kind;
 use crate::record::reason::Reason;
 use crate::record::rows;
@@ -163,6 +164,21 @@ impl Books {
         (!self.submitters.is_empty()).then(|| left.min(self.fees.after_plant().saturating_mul(most)))
     }
 
+    /// As [`Books::judge`], of farmers in any part of their lives: those who leave or have left count for nobody's means.
+    pub fn judge_all(&self, spares: &Spares, farmers: &[(&str, Status, Option<&Wallet>)]) -> Judged {
+        let pick = |comes: bool| -> Vec<(&str, Option<&Wallet>)> {
+            let those = farmers.iter().filter(|(_, status, _)| status.comes() == comes);
+            those.map(|(id, _, wallet)| (*id, *wallet)).collect()
+        };
+        let Judged { farmers: coming, sponsor, submitters } = self.judge(spares, &pick(true));
+        let (mut coming, mut others) =
+            (coming.into_iter(), self.judge(spares, &pick(false)).farmers.into_iter());
+        let next = |(_, status, _): &(&str, Status, Option<&Wallet>)| {
+            if status.comes() { coming.next() } else { others.next() }
+        };
+        Judged { farmers: farmers.iter().filter_map(next).collect(), sponsor, submitters }
+    }
+
     /// What each of these farmers (id, account) lacks to plant once more, and who pays for it; with a sponsor or submitters,
     /// by what they have.
     pub fn judge(&self, spares: &Spares, farmers: &[(&str, Option<&Wallet>)]) -> Judged {
@@ -313,6 +329,26 @@ mod tests {
         let spares = |own| Spares { sponsor: Some(9 * XLM), submitters: vec![own] };
         let ready = |own| sponsored.judge(&spares(own), &[("c", Some(&bare))]).submitters[0].is_ready();
         assert!(ready(Some(0)) && !ready(None));
+    }
+
+    #[test]
+    fn who_leaves_takes_nothing_from_the_sponsor() {
+        use Status::{Active, Departed, Funded, Leaving, WalletCreated};
+        let (poor, need) = (wallet(0, 1_000), |farmers: i64| 2 * XLM + 3 * XLM * farmers);
+        let spares = |spare| Spares { sponsor: Some(spare), submitters: Vec::new() };
+        for (statuses, counted) in [
+            (&[Active, Active][..], 2),
+            (&[Leaving, Active, Departed], 1),
+            (&[WalletCreated, Funded, Active, Leaving], 3),
+        ] {
+            let farmers: Vec<_> = statuses.iter().map(|status| ("c", *status, Some(&poor))).collect();
+            let judged = books(true).judge_all(&spares(need(counted)), &farmers);
+            assert_eq!(judged.farmers.len(), statuses.len());
+            let sponsor = judged.sponsor.unwrap();
+            assert_eq!((sponsor.need, sponsor.is_ready()), (need(counted), true), "{statuses:?}");
+            let short = books(true).judge_all(&spares(need(counted) - 1), &farmers).sponsor.unwrap();
+            assert!(!short.is_ready(), "{statuses:?}");
+        }
     }
 
     #[test]

@@ -10,8 +10,9 @@ use crate::farming::{self, Farming};
 use crate::fees::purse::{Judged, Readiness};
 use crate::fees::sponsor::Sponsor;
 use crate::fees::{Lack, Payer};
-use crate::record::rows::FarmerRow;
+use crate::record::rows::{self, FarmerRow};
 use base::Result;
+use std::collections::HashSet;
 use stellar::xdr::AccountId;
 
 /// The steps that a farmer takes which lacks these. There is none back: one that plants and falls short goes on as soon as
@@ -57,13 +58,18 @@ pub struct Check {
     pub submitters: Vec<Sponsor>,
 }
 
-/// Reads accounts and trustlines, moves on the status of the farmers that have what it takes, and opens and closes the
+/// Reads accounts and trustlines, of all who plant or come to plant since what pays for them depends on it, moves on the status of the farmers that have what it takes, and opens and closes the
 /// alerts on the sponsor and on active farmers that lack something.
 pub async fn check(farming: &mut Farming<'_, '_>, hands: &[FarmerRow]) -> Result<Check> {
-    let accounts: Vec<&AccountId> = hands.iter().map(|hand| &hand.who.account).collect();
+    let named: HashSet<&str> = hands.iter().map(|hand| hand.who.id.as_str()).collect();
+    let mut others = rows::hands(farming.work.state.conn())?;
+    others.retain(|hand| hand.status.comes() && !named.contains(hand.who.id.as_str()));
+    let everybody = || hands.iter().chain(&others);
+    let accounts: Vec<&AccountId> = everybody().map(|hand| &hand.who.account).collect();
     let look = Look::read(farming.site, &accounts).await?;
     let wallets = look.wallets.iter().map(Option::as_ref);
-    let each: Vec<_> = hands.iter().map(|hand| hand.who.id.as_str()).zip(wallets).collect();
+    let each: Vec<_> =
+        everybody().zip(wallets).map(|(hand, wallet)| (hand.who.id.as_str(), hand.status, wallet)).collect();
     let Judged { farmers: verdicts, sponsor, submitters } = farming::judge(farming, &each).await?;
     let farmers = farming.write(|tx| {
         if let Some(sponsor) = &sponsor {

@@ -1,16 +1,16 @@
 //! What the operator decides about a pail that no harvest can end: look at it afresh, or give it up.
 
-use super::doubt::why_gone;
+use super::doubt::{is_under_way, why_gone};
 use super::due::{Due, look, under_way};
 use super::elsewhere::Search;
 use super::sight;
 use crate::alerts::{HELD, MISSING, OUT_OF_SIGHT};
 use crate::chain::view::{Ask, View};
 use crate::farming::Farming;
-use crate::record::loss;
 use crate::record::plan::harvest_key;
 use crate::record::reason::Reason;
 use crate::record::rows::{self, FarmerRow, OpenPail};
+use crate::record::{loss, still};
 use base::amount::Base;
 use base::{Code, Error, Result, say};
 use outbox::OperationState;
@@ -43,9 +43,12 @@ impl Released {
 }
 
 /// Releases a held pail: the next harvest looks at the chain afresh. Where a harvest of ours took effect there, what it
-/// minted by the chain's events is booked then.
-pub fn release(tx: &Tx<'_>, network: &str, hand: &FarmerRow, block: u32) -> Result<Released> {
+/// minted by the chain's events is booked then. `state_changed` where it is not held any more as the operator has `seen` it.
+pub fn release(tx: &Tx<'_>, network: &str, hand: &FarmerRow, block: u32, seen: &Released) -> Result<()> {
     let released = Released::of(tx.conn(), hand, block)?;
+    if released != *seen {
+        return Err(still::changed(format_args!("the pail is held otherwise: {}", released.held)));
+    }
     let farmer = hand.who.id.as_str();
     rows::release_pail(tx, farmer, block)?;
     let key = harvest_key(network, &hand.who.address, block);
@@ -53,12 +56,12 @@ pub fn release(tx: &Tx<'_>, network: &str, hand: &FarmerRow, block: u32) -> Resu
         && operation.state == OperationState::Recorded
     {
         // Nothing of it was booked; where the pail is there after all, it is harvested again.
-        outbox::end(tx, operation.id, OperationState::Failed, Some("its pail was held, and released"))?;
+        let why = Some("its pail was held, and released");
+        outbox::end(tx, operation.id, OperationState::Recorded, OperationState::Failed, why)?;
     }
     let facts = json!({ "farmer": hand.who.address, "block": block, "held": released.held });
     tx.event("harvest.released", farmer, &facts)?;
-    held_alert(tx, farmer)?;
-    Ok(released)
+    held_alert(tx, farmer)
 }
 
 /// A stake that is given up.
@@ -90,6 +93,12 @@ pub async fn write_off(
     let network = farming.site.network();
     state.write(permit.permit(), |tx| {
         let farmer = due.pail.farmer.as_str();
+        let is_as_seen = rows::pail(tx.conn(), farmer, block)?.as_ref() == Some(&due.pail)
+            && !is_under_way(tx.conn(), network, &due)?
+            && why_gone(tx.conn(), &due, view.at.ledger, margin)? == (reason, cause);
+        if !is_as_seen {
+            return Err(still::changed(format_args!("the pail of {} was led on", hand.who.address)));
+        }
         let mut facts = json!({ "farmer": hand.who.address, "block": block, "held": due.pail.held });
         match search {
             Search::Forgotten(oldest) => facts["history_from"] = oldest.into(),

@@ -1,15 +1,18 @@
 //! A loss is the last thing to believe. What must agree before a stake is booked as lost: our own records, the pail's life
 //! time, a look some ledgers later, and another endpoint where there is one. The rule is pure.
 
-use super::due::{Due, HarvestOutcome, Harvested, Suspect};
+use super::due::{Due, HarvestOutcome, Harvested, Suspect, under_way};
 use super::sight;
 use crate::chain::view::View;
 use crate::contract::LIFE;
 use crate::farming::Farming;
+use crate::record::plan::harvest_key;
 use crate::record::reason::Reason;
-use crate::record::{loss, rows};
+use crate::record::rows::OpenPail;
+use crate::record::{loss, rows, still};
 use base::{Code, Error, Result};
 use rusqlite::Connection;
+use state::Tx;
 use stellar::xdr::ContractId;
 
 /// Ledgers between the first look that shows a stake as lost and the one that may book it: about a minute.
@@ -99,17 +102,51 @@ pub(super) async fn settle(
         }
     }
     if !lost.is_empty() {
-        let network = farming.site.network();
+        let (network, margin) = (farming.site.network(), farming.settings.work_margin);
         let booked = farming.write(|tx| {
-            let book = |(due, reason, cause): Suspect| {
-                loss::book(tx, network, &due.hand, &due.pail, reason, cause)?;
-                Ok(due.end(HarvestOutcome::Lost { reason, cause }))
-            };
+            let book = |suspect| book(tx, network, suspect, (view.at.ledger, margin));
             lost.into_iter().map(book).collect::<Result<Vec<_>>>()
         })?;
         ends.extend(booked);
     }
     Ok((ends, otherwise))
+}
+
+/// Books a loss, if all that it was concluded from is in the state as it was.
+fn book(
+    tx: &Tx<'_>,
+    network: &str,
+    (mut due, ..): Suspect,
+    (ledger, margin): (u32, u64),
+) -> Result<Harvested> {
+    let conn = tx.conn();
+    let OpenPail { farmer, block, .. } = &due.pail;
+    let Some(now) = rows::pail(conn, farmer, *block)? else {
+        // Another run has booked its end.
+        return Ok(due.end(HarvestOutcome::Already));
+    };
+    let is_sent = is_under_way(conn, network, &due)?;
+    let failed = |due: Due, error| Ok(due.end(HarvestOutcome::Failed { reason: Reason::Missing, error }));
+    if is_sent || now.held != due.pail.held || now.stake != due.pail.stake {
+        let what =
+            format!("the pail of {} in block {block} was held, corrected or harvested", due.hand.who.address);
+        return failed(due, still::changed(what));
+    }
+    due.pail.work = now.work;
+    if let Some(error) = of(conn, &due, ledger)? {
+        return failed(due, error);
+    }
+    // What was recorded of it meanwhile may be another reason.
+    let (reason, cause) = why_gone(conn, &due, ledger, margin)?;
+    due.hand = rows::hand(conn, &due.hand.who.id)?;
+    loss::book(tx, network, &due.hand, &due.pail, reason, cause)?;
+    Ok(due.end(HarvestOutcome::Lost { reason, cause }))
+}
+
+/// Whether a harvest of it was sent whose outcome is not known.
+pub(super) fn is_under_way(conn: &Connection, network: &str, due: &Due) -> Result<bool> {
+    let key = harvest_key(network, &due.hand.who.address, due.pail.block);
+    Ok(outbox::find(conn, &key)?.is_some_and(|operation| under_way(operation.state)))
 }
 
 /// Why this look does not book a pail as lost that it shows without work, or not at all; none where it may.

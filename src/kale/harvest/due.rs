@@ -69,6 +69,13 @@ pub struct Harvested {
     pub outcome: HarvestOutcome,
 }
 
+impl Harvested {
+    /// Whether another run has changed what it was decided from: it is to be decided anew.
+    pub fn is_changed(&self) -> bool {
+        matches!(&self.outcome, HarvestOutcome::Failed { error, .. } if error.code() == Code::StateChanged)
+    }
+}
+
 /// A pail as it is due.
 #[derive(Debug, Clone)]
 pub(super) struct Due {

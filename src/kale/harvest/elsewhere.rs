@@ -160,10 +160,14 @@ fn place(cursor: &str) -> Option<u32> {
     u32::try_from(number >> 32).ok()
 }
 
-/// The transaction that an event is of, where it is shown.
+/// The transaction that an event is of, where it is shown. What of it cannot be read is never nothing.
 pub(crate) async fn landed(view: &View, event: &Event) -> Result<Option<Landed>> {
     let looked = view.transactions(std::slice::from_ref(&event.tx_hash)).await?.into_iter().next();
-    Ok(looked.transpose()?.and_then(|lookup| lookup.found))
+    let found = looked.transpose()?.and_then(|lookup| lookup.found);
+    match found.as_ref().and_then(|landed| landed.newer) {
+        Some(newer) => Err(newer.error(&format!("transaction {} cannot be read", event.tx_hash))),
+        None => Ok(found),
+    }
 }
 
 /// What the harvest that minted this returned; `None` where the transaction was something else.

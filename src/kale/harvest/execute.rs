@@ -6,17 +6,15 @@ use super::elsewhere::Search;
 use super::expiry;
 use super::prepare::{PreparedHarvest, prepare_for};
 use super::sight;
-use crate::alerts::{EXPIRING, HELD};
+use crate::alerts::EXPIRING;
 use crate::chain::view::View;
-use crate::contract::base;
-use crate::contract::call::harvest_result;
+use crate::contract::events;
 use crate::contract::fault::Fault;
-use crate::farming::{Farming, Wait};
-use crate::record::FarmRecorder;
-use crate::record::loss;
+use crate::farming::{Farming, Wait, code};
 use crate::record::plan::HarvestPlan;
 use crate::record::reason::{self, Reason, Said};
 use crate::record::rows::{self, FarmerRow, OpenPail, Trace};
+use crate::record::{self, FarmRecorder, loss, reward_of, still};
 use crate::schedule::Step;
 use base::amount::Base;
 use base::{Code, Error, Result};
@@ -24,6 +22,7 @@ use serde_json::json;
 use state::ValuePermit;
 use state::alert::{self, Subject};
 use stellar::submit::{Intent, Submitted};
+use stellar::xdr::ContractId;
 
 /// Ledgers that a harvest of a pail that expires soon waits for a submitter.
 const SOON: u64 = 4;
@@ -36,6 +35,7 @@ pub async fn execute(
     permit: ValuePermit<'_>,
 ) -> Result<Vec<Harvested>> {
     let ledger = prepared.view.as_ref().map_or(0, |view| view.at.ledger);
+    let alarm = prepared.pace.ledgers_in(farming.settings.harvest_alarm);
     let (mut ends, otherwise) = once(farming, prepared, permit).await?;
     if !otherwise.is_empty() {
         let hands: Vec<FarmerRow> = otherwise.iter().map(|due| due.hand.clone()).collect();
@@ -48,7 +48,7 @@ pub async fn execute(
             due.end(HarvestOutcome::Failed { reason: Reason::Missing, error })
         }));
     }
-    tell(farming, &ends, ledger)?;
+    tell(farming, &ends, ledger, alarm)?;
     ends.sort_by(|a, b| (a.block, &a.hand.who.id).cmp(&(b.block, &b.hand.who.id)));
     Ok(ends)
 }
@@ -60,9 +60,11 @@ async fn once(
     prepared: PreparedHarvest,
     permit: ValuePermit<'_>,
 ) -> Result<(Vec<Harvested>, Vec<Due>)> {
-    let PreparedHarvest { view, wanted, unworked, mut gone, refused, lives, worked, near, back } = prepared;
+    let PreparedHarvest { view, wanted, unworked, mut gone, refused, lives, worked, near, back, .. } =
+        prepared;
     let Some(view) = view else { return Ok((Vec::new(), Vec::new())) };
     let mut ends = Vec::new();
+    code::watch(farming, &view)?;
     watch(farming, &lives, &worked, &refused)?;
     if !back.is_empty() {
         let network = farming.site.network();
@@ -80,7 +82,7 @@ async fn once(
         let intents: Vec<Intent> = wanted.iter().map(|(_, intent)| intent.clone()).collect();
         let results = farming.submit_within(permit, &intents, wait, farming.work.stop).await?;
         for ((due, _), result) in wanted.into_iter().zip(results) {
-            match outcome(farming, &due, result)? {
+            match outcome(farming, &due, view.asset_contract()?, result)? {
                 Some(outcome) => ends.push(due.end(outcome)),
                 None => gone.push(due),
             }
@@ -118,9 +120,7 @@ fn watch(
         }
         for (due, reason, error) in refused.iter().filter(|(_, reason, _)| *reason == Reason::StakeDisagrees)
         {
-            rows::hold_pail(tx, &due.pail.farmer, due.pail.block, reason.as_str())?;
-            let why = format!("block {}: {}", due.pail.block, error.message());
-            alert::edge(tx, Subject::Farm(&due.pail.farmer), HELD, Some(&why))?;
+            record::hold(tx, &due.pail.farmer, due.pail.block, *reason, error.message())?;
         }
         Ok(())
     })
@@ -130,6 +130,7 @@ fn watch(
 fn outcome(
     farming: &Farming<'_, '_>,
     due: &Due,
+    asset: &ContractId,
     result: Result<Submitted>,
 ) -> Result<Option<HarvestOutcome>> {
     let settled = match result {
@@ -150,12 +151,14 @@ fn outcome(
         let (reason, error) = of_held(&held);
         return Ok(Some(HarvestOutcome::Failed { reason, error }));
     }
-    let Some(((tx, ledger, fee), value)) = reason::landed(&settled).zip(settled.effect.value.as_ref()) else {
+    let Some((tx, ledger, fee)) = reason::landed(&settled) else {
         let (reason, error) = reason::why(farm, Step::Harvest, &settled);
         return Ok(Some(HarvestOutcome::Failed { reason, error }));
     };
     let sender = settled.sender.as_ref().map(ToString::to_string);
-    Ok(Some(HarvestOutcome::Harvested { tx, ledger, fee, sender, reward: base(harvest_result(value)?)? }))
+    let minted = events::minted(&settled.effect.events, asset, &due.hand.who.account)?.unwrap_or_default();
+    let reward = reward_of(&settled, minted, due.pail.stake)?;
+    Ok(Some(HarvestOutcome::Harvested { tx, ledger, fee, sender, reward }))
 }
 
 /// Books the pails that are gone as paid where the chain shows it. Where its history shows that nobody was, they are
@@ -174,22 +177,33 @@ async fn settle_gone(
     let recorder = FarmRecorder::of(farming.site);
     let margin = farming.settings.work_margin;
     farming.write(|tx| {
-        for (due, search) in gone.into_iter().zip(found) {
+        for (mut due, search) in gone.into_iter().zip(found) {
+            let (farmer, block) = (due.pail.farmer.clone(), due.pail.block);
+            if rows::pail(tx.conn(), &farmer, block)?.is_none() {
+                // Another run has booked its end.
+                ends.push(due.end(HarvestOutcome::Already));
+                continue;
+            }
             let outcome = match search {
+                Search::Found(paid) if rows::is_counted(tx.conn(), &paid.event)? => {
+                    let error =
+                        still::changed(format_args!("the mint of {} was booked for another pail", paid.tx));
+                    HarvestOutcome::Failed { reason: Reason::Other, error }
+                }
                 Search::Found(paid) => {
+                    // It is shared out by the terms of now.
+                    due.hand = rows::hand(tx.conn(), &farmer)?;
                     let facts = json!({ "tx": paid.tx, "ledger": paid.ledger, "event": paid.event });
                     let trace = Trace { ledger: Some(paid.ledger), ..Trace::default() };
                     let plan = HarvestPlan::of(&due.hand, &due.pail, &asset.to_string());
-                    recorder.credit(tx, &plan, "harvested_elsewhere", paid.reward, &trace, &facts)?;
-                    rows::count_mint(tx, &paid.event, &due.pail.farmer, due.pail.block)?;
+                    if recorder.credit(tx, &plan, "harvested_elsewhere", paid.reward, &trace, &facts)? {
+                        rows::count_mint(tx, &paid.event, &farmer, block)?;
+                    }
                     HarvestOutcome::Elsewhere { tx: paid.tx, ledger: paid.ledger, reward: paid.reward }
                 }
                 Search::Short(minted) => {
-                    let error = sight::short(&due, minted);
-                    let (reason, farmer) = (Reason::MintDisagrees, &due.pail.farmer);
-                    rows::hold_pail(tx, farmer, due.pail.block, reason.as_str())?;
-                    let why = format!("block {}: {}", due.pail.block, error.message());
-                    alert::edge(tx, Subject::Farm(farmer), HELD, Some(&why))?;
+                    let (error, reason) = (sight::short(&due, minted), Reason::MintDisagrees);
+                    record::hold(tx, &farmer, block, reason, error.message())?;
                     HarvestOutcome::Failed { reason, error }
                 }
                 Search::Forgotten(oldest) => HarvestOutcome::Failed {
@@ -210,31 +224,35 @@ async fn settle_gone(
 
 /// Records why pails were not harvested, where no transaction of theirs tells: each reason once per pail. Opens and closes
 /// the alerts on those that are out of sight.
-fn tell(farming: &mut Farming<'_, '_>, ends: &[Harvested], ledger: u32) -> Result<()> {
+fn tell(farming: &mut Farming<'_, '_>, ends: &[Harvested], ledger: u32, alarm: u32) -> Result<()> {
     let failed: Vec<(&Harvested, &Reason, &Error)> = ends
         .iter()
         .filter_map(|end| match &end.outcome {
             HarvestOutcome::Failed { reason, error } => Some((end, reason, error)),
             _ => None,
         })
-        .filter(|(.., error)| error.code() != Code::OutcomeUnknown)
+        // What is not known yet, or was changed under it, is no failure of a pail.
+        .filter(|(.., error)| !matches!(error.code(), Code::OutcomeUnknown | Code::StateChanged))
         .collect();
-    let (conn, alarm) = (farming.work.state.conn(), farming.settings.harvest_alarm);
-    let hidden = sight::hidden(conn, ends)?;
+    let conn = farming.work.state.conn();
     let expiring = !rows::pails_until(conn, ledger.saturating_add(alarm))?.is_empty()
         || !alert::farms_with(conn, EXPIRING)?.is_empty();
-    if failed.is_empty() && hidden.is_empty() && !expiring {
+    if failed.is_empty() && sight::hidden(conn, ends)?.is_empty() && !expiring {
         return Ok(());
     }
     farming.write(|tx| {
         expiry::alert(tx, ledger, alarm)?;
-        for (farmer, kind, why) in hidden {
+        for (farmer, kind, why) in sight::hidden(tx.conn(), ends)? {
             alert::edge(tx, Subject::Farm(farmer), kind, why.as_deref())?;
         }
         for (end, reason, error) in failed {
             let Harvested { hand, block, stake, forecast, .. } = end;
             let (farmer, reward) = (hand.who.id.as_str(), Base::ZERO);
             let (block, stake, forecast) = (*block, *stake, *forecast);
+            if rows::pail(tx.conn(), farmer, block)?.is_none() {
+                // Another run has booked its end.
+                continue;
+            }
             let row = rows::HarvestRow { farmer, block, outcome: "failed", stake, reward, forecast };
             // When it was looked at is what a second look counts from.
             let trace = Trace { reason: Some(reason.as_str()), ledger: Some(ledger), operation: None };

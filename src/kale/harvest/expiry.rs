@@ -9,8 +9,11 @@ use base::{Result, counted};
 use state::alert::{self, Subject};
 use state::{Tx, ValuePermit};
 use std::collections::BTreeMap;
-use stellar::Action;
 use stellar::submit::{Intent, Submitted};
+use stellar::{Action, LedgerPace};
+
+/// How long an extension lasts, in seconds.
+const DAY: u64 = 86_400;
 
 /// Opens the alert of each farmer who has open pails that expire within `alarm` ledgers, and closes those of all others.
 pub fn alert(tx: &Tx<'_>, ledger: u32, alarm: u32) -> Result<()> {
@@ -52,11 +55,12 @@ pub async fn extend(
     farming: &mut Farming<'_, '_>,
     hands: &[FarmerRow],
     near: &BTreeMap<String, Vec<(u32, u32)>>,
-    ledger: u32,
+    (ledger, pace): (u32, LedgerPace),
     permit: ValuePermit<'_>,
 ) -> Result<Vec<Extended>> {
     let (farm, network) = (&farming.site.farm, farming.site.network());
-    let live_until = ledger.saturating_add(LIFE);
+    let life = pace.ledgers_in(DAY).max(LIFE);
+    let live_until = ledger.saturating_add(life);
     let mut wanted: Vec<(FarmerRow, Vec<u32>, Intent)> = Vec::new();
     for (farmer, pails) in near {
         let Some(hand) = hands.iter().find(|hand| hand.who.id == *farmer) else { continue };
@@ -77,7 +81,7 @@ pub async fn extend(
         // What expires when makes it the same extension.
         let key = format!("extend:{network}:{}:{first}:{soonest}", who.address);
         let intent =
-            plan::intent(kind::EXTEND, key, who, &plan, Action::Extend { keys, ledgers: LIFE }, None)?;
+            plan::intent(kind::EXTEND, key, who, &plan, Action::Extend { keys, ledgers: life }, None)?;
         wanted.push((hand.clone(), blocks, intent));
     }
     let intents: Vec<Intent> = wanted.iter().map(|(_, _, intent)| intent.clone()).collect();

@@ -15,6 +15,7 @@ use base::amount::Base;
 use base::{Code, Error, Result, say};
 use rusqlite::Connection;
 use std::collections::{BTreeMap, HashMap};
+use stellar::LedgerPace;
 use stellar::submit::Intent;
 
 /// Blocks whose pails may still be there: those of a day.
@@ -46,6 +47,8 @@ pub struct PreparedHarvest {
     pub(super) refused: Vec<(Due, Reason, Error)>,
     pub(super) lives: Vec<(String, u32, u32)>,
     pub(super) worked: Vec<(String, u32, u32, u32)>,
+    /// How fast ledgers close: measured where a pail may expire soon.
+    pub pace: LedgerPace,
     /// Pails that expire soon: farmer id, and of each its block and last ledger.
     pub near: BTreeMap<String, Vec<(u32, u32)>>,
     pub(super) back: Vec<Due>,
@@ -99,8 +102,9 @@ impl PreparedHarvest {
 /// Looks at every open pail; `hands` are all farmers, whatever their status.
 pub async fn prepare(farming: &Farming<'_, '_>, hands: &[FarmerRow]) -> Result<PreparedHarvest> {
     let conn = farming.work.state.conn();
-    let open = rows::pails_before(conn, u32::MAX)?;
-    let lost = lost_lately(conn)?;
+    let (mut open, mut lost) = (rows::pails_before(conn, u32::MAX)?, lost_lately(conn)?);
+    farming.scope.retain(conn, &mut open, |pail| &pail.farmer)?;
+    farming.scope.retain(conn, &mut lost, |pail| &pail.farmer)?;
     prepare_for(farming, hands, &open, &lost).await
 }
 
@@ -142,9 +146,22 @@ pub(super) async fn prepare_for(
     let site = farming.site;
     let looked = site.client.view(async |chain| {
         let view = View::once(site, chain, &ask).await?;
-        Ok((view, look(site, chain, &all, &by_id).await?))
+        let dues = look(site, chain, &all, &by_id).await?;
+        // However fast ledgers close, the lives of all others last.
+        let soon = view.at.ledger.saturating_add(LedgerPace::at_most(farming.settings.harvest_alarm));
+        let lives = dues
+            .iter()
+            .filter_map(|due| due.chain.as_ref().map_or(due.pail.live_until, |pail| pail.live_until));
+        let pace = if lives.min().is_some_and(|until| until <= soon) {
+            chain.pace().await?
+        } else {
+            LedgerPace::default()
+        };
+        Ok((view, dues, pace))
     });
-    let (view, mut dues) = looked.await?;
+    let (view, mut dues, pace) = looked.await?;
+    let alarm = pace.ledgers_in(farming.settings.harvest_alarm);
+    prepared.pace = pace;
     let asset = view.asset_contract()?.to_string();
     let (ledger, index) = (view.at.ledger, view.farm.index);
     prepared.back = dues.split_off(open.len()).into_iter().filter_map(found_again).collect();
@@ -152,7 +169,7 @@ pub(super) async fn prepare_for(
         let (farmer, block) = (&due.pail.farmer, due.pail.block);
         if let Some(until) = due.chain.as_ref().and_then(|pail| pail.live_until) {
             prepared.lives.push((farmer.clone(), block, until));
-            if until.saturating_sub(ledger) <= farming.settings.harvest_alarm {
+            if until.saturating_sub(ledger) <= alarm {
                 prepared.near.entry(farmer.clone()).or_default().push((block, until));
             }
         }

@@ -122,6 +122,7 @@ pub(super) fn hidden<'e>(
             let why = hidden.entry(&end.hand.who.id).or_default();
             if let HarvestOutcome::Failed { reason, error } = &end.outcome
                 && *reason == of
+                && rows::pail(conn, &end.hand.who.id, end.block)?.is_some()
             {
                 let before = why.take().map(|before| format!("{before}; ")).unwrap_or_default();
                 *why = Some(format!("{before}block {}: {}", end.block, error.message()));

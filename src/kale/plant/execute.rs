@@ -12,6 +12,7 @@ use crate::record::rows::{self, OpenPail, Trace};
 use crate::schedule::Step;
 use base::amount::Base;
 use base::{Code, Error, Result};
+use rusqlite::Connection;
 use serde_json::json;
 use state::ValuePermit;
 use stellar::submit::{Intent, Submitted};
@@ -23,10 +24,12 @@ pub async fn execute(
     prepared: PreparedPlant,
     permit: ValuePermit<'_>,
 ) -> Result<Vec<Planted>> {
-    let PreparedPlant { view, index, wanted, mut settled, mut found, sponsor, lacks, .. } = prepared;
+    let PreparedPlant { view, index, wanted, mut settled, mut found, sponsor, lacks, stakes, .. } = prepared;
     farming::note(farming, sponsor.as_ref(), &lacks)?;
+    farming::code::watch(farming, &view)?;
     let intents: Vec<Intent> = wanted.iter().map(|(_, _, intent)| intent.clone()).collect();
-    let results = farming.submit(permit, &intents).await?;
+    let still = |conn: &Connection, intent: &Intent| stakes.hold(conn, intent);
+    let results = farming.submit_while(permit, &intents, &still).await?;
     let mut exists: Vec<Who> = Vec::new();
     for ((who, stake, _), result) in wanted.into_iter().zip(results) {
         match outcome(farming, result) {
@@ -113,7 +116,10 @@ fn tell(farming: &mut Farming<'_, '_>, index: u32, settled: &[Planted]) -> Resul
     let failed: Vec<(&Planted, Reason, &Error)> = settled
         .iter()
         .filter_map(|planted| match &planted.outcome {
-            PlantOutcome::Failed { reason, error } if error.code() != Code::OutcomeUnknown => {
+            // What is not known yet, or was changed under it, is no failure of a plant.
+            PlantOutcome::Failed { reason, error }
+                if !matches!(error.code(), Code::OutcomeUnknown | Code::StateChanged) =>
+            {
                 Some((planted, *reason, error))
             }
             _ => None,

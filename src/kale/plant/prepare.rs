@@ -7,15 +7,19 @@ use crate::chain::wallet::Wallet;
 use crate::contract::call::Call;
 use crate::contract::fault::Fault;
 use crate::contract::{Pail, base};
+use crate::farmers::{self, Farmer};
 use crate::farming::{self, Farming, TargetBlock};
 use crate::fees::sponsor::Sponsor;
 use crate::fees::{Lack, begin};
 use crate::record::plan::{self, PlantPlan, Stroops, kind, plant_key};
 use crate::record::reason::Reason;
 use crate::record::rows::{self, FarmerRow};
+use crate::record::still;
 use crate::schedule::{self, Planting};
+use crate::strategy::{Answer, Strategy};
 use base::amount::Base;
 use base::{Code, Error, Result, counted};
+use config::Setting;
 use rusqlite::Connection;
 use std::collections::HashMap;
 use stellar::submit::Intent;
@@ -58,6 +62,13 @@ pub struct Planted {
     pub outcome: PlantOutcome,
 }
 
+impl Planted {
+    /// Whether another run has changed what it was decided from: it is to be decided anew.
+    pub fn is_changed(&self) -> bool {
+        matches!(&self.outcome, PlantOutcome::Failed { error, .. } if error.code() == Code::StateChanged)
+    }
+}
+
 /// What is to be planted.
 #[derive(Debug)]
 pub struct PreparedPlant {
@@ -79,6 +90,48 @@ pub struct PreparedPlant {
     pub(super) found: Vec<(Who, Living<Pail>)>,
     /// Farmers without a pail, and what they lack.
     pub(super) lacks: Vec<(Who, Vec<Lack>)>,
+    /// What the stakes of those that are wanted were worked out from.
+    pub(super) stakes: Stakes,
+}
+
+/// What stakes are worked out from: asked again in the write that plans them.
+#[derive(Debug, Default)]
+pub(super) struct Stakes {
+    /// The settings that they depend on, as the state held them.
+    stored: Vec<Setting>,
+    /// `strategy.…` for all.
+    all: Strategy,
+    /// What the strategy's command said.
+    answer: Answer,
+    /// By key: what the farmer held on the chain, the most that counts in the block, and what came of it.
+    of: HashMap<String, (Base, Option<Base>, Base)>,
+}
+
+impl Stakes {
+    fn begin(farming: &Farming<'_, '_>, index: u32) -> Self {
+        let answer = farming.heard_of(index).and_then(|heard| heard.as_ref().ok()).cloned();
+        Self {
+            stored: farming.stored.iter().filter(|one| farming::is_staked_by(one)).cloned().collect(),
+            all: farming.settings.strategy,
+            answer: answer.unwrap_or_default(),
+            of: HashMap::new(),
+        }
+    }
+
+    /// `state_changed` where another stake, or none, would come of it now.
+    pub fn hold(&self, conn: &Connection, intent: &Intent) -> Result<()> {
+        let Some((balance, most, stake)) = self.of.get(&intent.key) else { return Ok(()) };
+        if farming::staked_by(conn)? != self.stored {
+            return Err(still::changed("the settings of the stakes were changed"));
+        }
+        let Farmer { id, address, strategy, stake_percentage_ppm, .. } =
+            farmers::find(conn, &intent.subject)?;
+        let terms = self.answer.get(&id).copied().unwrap_or_default().or(strategy).or(self.all);
+        if terms.plants() && terms.stake(*balance, stake_percentage_ppm, *most)? == *stake {
+            return Ok(());
+        }
+        Err(still::changed(format_args!("the terms of farmer {address} were changed")))
+    }
 }
 
 impl PreparedPlant {
@@ -149,8 +202,19 @@ pub async fn prepare(farming: &mut Farming<'_, '_>, hands: &[FarmerRow]) -> Resu
         Planting::Wait { until } => (view.farm.index, None, Some(until)),
     };
     let (wanted, settled, found, lacks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let mut prepared =
-        PreparedPlant { index, wait, wanted, settled, refused: None, sponsor: None, found, lacks, view };
+    let stakes = Stakes::default();
+    let mut prepared = PreparedPlant {
+        index,
+        wait,
+        wanted,
+        settled,
+        refused: None,
+        sponsor: None,
+        found,
+        lacks,
+        stakes,
+        view,
+    };
     let mut candidates = prepared.without_pail(farming.work.state.conn(), hands)?;
     if let Some((block, valid_until)) = open.as_ref().filter(|_| !candidates.is_empty()) {
         let due = valid_until.saturating_add(1);
@@ -168,6 +232,7 @@ pub async fn prepare(farming: &mut Farming<'_, '_>, hands: &[FarmerRow]) -> Resu
     if wait.is_none() && !candidates.is_empty() {
         farming::submitter::choose(farming)?;
     }
+    prepared.stakes = Stakes::begin(farming, index);
     let strategies = farming.strategies(index)?;
     candidates.retain(|(hand, _)| {
         let plants = strategies.of(&hand.who.id).plants();
@@ -176,8 +241,10 @@ pub async fn prepare(farming: &mut Farming<'_, '_>, hands: &[FarmerRow]) -> Resu
         }
         plants
     });
-    let asked: Vec<_> =
-        candidates.iter().map(|(hand, wallet)| (hand.who.id.as_str(), wallet.as_ref())).collect();
+    let asked: Vec<_> = candidates
+        .iter()
+        .map(|(hand, wallet)| (hand.who.id.as_str(), hand.status, wallet.as_ref()))
+        .collect();
     let judged = farming::judge(farming, &asked).await?;
     for ((hand, wallet), verdict) in candidates.into_iter().zip(&judged.farmers) {
         let who = &hand.who;
@@ -194,6 +261,7 @@ pub async fn prepare(farming: &mut Farming<'_, '_>, hands: &[FarmerRow]) -> Resu
         match staked {
             Ok(stake) => {
                 let intent = intent(farming, who, index, stake, *valid_until)?;
+                prepared.stakes.of.insert(intent.key.clone(), (balance, most, stake));
                 prepared.wanted.push((who.clone(), stake, intent));
             }
             Err((reason, error)) => prepared.settle(who, Base::ZERO, PlantOutcome::Failed { reason, error }),

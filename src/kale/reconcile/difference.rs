@@ -129,17 +129,23 @@ impl Change {
         match self {
             Self::Open { hand, pail, was_lost: true } => loss::take_back(tx, network, hand, pail).map(|_| ()),
             Self::Open { hand, pail, was_lost: false } => record::found(tx, &hand.who, pail),
+            // Another run has booked it.
+            Self::Harvest { event, .. } if rows::is_counted(tx.conn(), &event.id)? => Ok(()),
             Self::Harvest { hand, pail, known, was_lost, event, reward } => {
                 if *was_lost {
                     loss::take_back(tx, network, hand, pail)?;
                 } else if !known {
                     record::found(tx, &hand.who, pail)?;
                 }
+                // It is shared out by the terms of now.
+                let hand = &rows::hand(tx.conn(), &hand.who.id)?;
                 let plan = HarvestPlan::of(hand, pail, asset);
                 let facts = json!({ "tx": event.tx_hash, "ledger": event.ledger, "event": event.id });
                 let trace = Trace { ledger: Some(event.ledger), ..Trace::default() };
-                recorder.credit(tx, &plan, "harvested_elsewhere", *reward, &trace, &facts)?;
-                rows::count_mint(tx, &event.id, &hand.who.id, pail.block)
+                if recorder.credit(tx, &plan, "harvested_elsewhere", *reward, &trace, &facts)? {
+                    rows::count_mint(tx, &event.id, &hand.who.id, pail.block)?;
+                }
+                Ok(())
             }
         }
     }

@@ -13,12 +13,13 @@ use crate::contract::fields::bad;
 use crate::contract::{
     BLOCK_SECONDS, Block, Entry, Pail, base, decode_block, decode_pail, forecast, pail_of,
 };
-use crate::farming::Farming;
+use crate::farming::{self, Farming};
 use crate::harvest::LIVING_BLOCKS;
 use crate::harvest::elsewhere::{landed, mints};
 use crate::record::FarmRecorder;
 use crate::record::reason::Reason;
 use crate::record::rows::{self, Baseline, FarmerRow, OpenPail};
+use crate::record::still;
 use base::amount::{Base, Delta};
 use base::{Code, Error, Result, counted, say};
 use rusqlite::Connection;
@@ -67,6 +68,8 @@ pub struct Reconciled {
     /// time.
     unresolved: HashMap<String, String>,
     baselines: Vec<Baseline>,
+    /// What the balances were explained by, of each farmer: its baseline, and what was booked since.
+    seen: Vec<(String, Option<Baseline>, Delta)>,
 }
 
 /// Why the farm is to be compared with the chain now, if it is: a farmer that never was, a restored state, a long gap, a day.
@@ -105,9 +108,33 @@ pub async fn where_due(
 
 /// Compares all that may still live, and takes in what is found.
 pub async fn all(farming: &mut Farming<'_, '_>, hands: &[FarmerRow]) -> Result<Reconciled> {
-    let found = look(farming, hands, LIVING_BLOCKS).await?;
-    found.write(farming)?;
-    Ok(found)
+    take_in(farming, hands, LIVING_BLOCKS).await
+}
+
+/// Compares the last `blocks` blocks, and takes in what is found; anew where other runs have booked something meanwhile.
+pub async fn take_in(farming: &mut Farming<'_, '_>, hands: &[FarmerRow], blocks: u32) -> Result<Reconciled> {
+    farming::anew(farming, async |farming| {
+        let found = look(farming, hands, blocks).await?;
+        found.write(farming)?;
+        Ok(found)
+    })
+    .await
+}
+
+/// What balances are explained by.
+fn seen(conn: &Connection, hands: &[FarmerRow]) -> Result<Vec<(String, Option<Baseline>, Delta)>> {
+    let of = |hand: &FarmerRow| {
+        let id = &hand.who.id;
+        let before = rows::baseline(conn, id)?;
+        let booked = before.as_ref().map(|before| booked(conn, id, before)).transpose()?;
+        Ok((id.clone(), before, booked.unwrap_or_default()))
+    };
+    hands.iter().map(of).collect()
+}
+
+/// What was booked for a farmer since its baseline.
+fn booked(conn: &Connection, farmer: &str, before: &Baseline) -> Result<Delta> {
+    rows::moved_since(conn, farmer, before.ledger, before.block.saturating_sub(LIVING_BLOCKS))
 }
 
 /// Looks at every pail of these farmers in the last `blocks` blocks that the state does not know the end of, and at what was
@@ -129,6 +156,7 @@ pub async fn look(farming: &Farming<'_, '_>, hands: &[FarmerRow], blocks: u32) -
                 held: Vec::new(),
                 unresolved: HashMap::new(),
                 baselines: Vec::new(),
+                seen: seen(conn, hands)?,
                 view,
             };
             found.pails(farming, chain, hands, &asset).await?;
@@ -274,8 +302,7 @@ impl Reconciled {
         for (hand, held) in hands.iter().zip(&self.held) {
             let id = &hand.who.id;
             let Some(before) = rows::baseline(conn, id)? else { continue };
-            let from = before.block.saturating_sub(LIVING_BLOCKS);
-            let booked = rows::moved_since(conn, id, before.ledger, from)?;
+            let booked = booked(conn, id, &before)?;
             let found = self.changes.iter().map(|change| change.moves(id, before.ledger));
             let explained = found
                 .flatten()
@@ -403,11 +430,21 @@ impl Reconciled {
     }
 
     /// Takes in what is found, in one write, and notes what was compared.
+    ///
+    /// # Errors
+    /// `state_changed` where another run has booked something for these farmers since they were compared.
     pub fn write(&self, farming: &mut Farming<'_, '_>) -> Result<()> {
         let network = farming.site.network();
         let recorder = FarmRecorder::of(farming.site);
         let asset = self.view.asset_contract()?.to_string();
         farming.write(|tx| {
+            for (farmer, before, moved) in &self.seen {
+                let now = rows::baseline(tx.conn(), farmer)?;
+                let since = now.as_ref().map(|now| booked(tx.conn(), farmer, now)).transpose()?;
+                if now != *before || since.unwrap_or_default() != *moved {
+                    return Err(still::changed(format_args!("farmer {farmer} was compared or booked for")));
+                }
+            }
             for change in &self.changes {
                 change.write(tx, network, &recorder, &asset)?;
             }

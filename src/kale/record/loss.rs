@@ -27,7 +27,7 @@ pub fn why_not_worked(conn: &Connection, pail: &OpenPail, due: u64, margin: u64)
 }
 
 /// Books a lost stake: the row, the ledger, who answers for it, and the end of the pail. `reason` stands in the harvest's
-/// row, `cause` says whose fault it is. Returns whether it is new.
+/// row, `cause` says whose fault it is. False where no such pail is open any more: it has had its end.
 pub fn book(
     tx: &Tx<'_>,
     network: &str,
@@ -45,7 +45,7 @@ pub fn book(
         forecast: pail.forecast,
     };
     let trace = Trace { reason: Some(reason.as_str()), ..Trace::default() };
-    if !rows::harvest(tx, &row, &trace)? {
+    if rows::pail(tx.conn(), &pail.farmer, pail.block)?.is_none() || !rows::harvest(tx, &row, &trace)? {
         return Ok(false);
     }
     let facts = json!({

@@ -6,8 +6,10 @@
 pub mod accounting;
 pub mod loss;
 pub mod plan;
+pub mod profit;
 pub mod reason;
 pub mod rows;
+pub mod still;
 
 use self::plan::{ExtendPlan, HarvestPlan, Plan, PlantPlan, TrustPlan, WorkPlan};
 use self::reason::{Reason, Said};
@@ -24,10 +26,11 @@ use crate::schedule::Step;
 use base::amount::Base;
 use base::{Code, Error, Result};
 use outbox::{Operation, Recorder, Status};
+use rusqlite::Connection;
 use serde_json::{Value, json};
 use state::Tx;
 use state::alert::{self, Subject};
-use stellar::submit::{Settled, Stellar};
+use stellar::submit::{Intent, Settled, Stellar};
 use stellar::xdr::{ContractId, ScVal};
 use stellar::{account, contract};
 
@@ -59,6 +62,10 @@ impl Recorder<Stellar> for FarmRecorder {
             }
             None => Ok(()),
         }
+    }
+
+    fn still(&self, conn: &Connection, intent: &Intent) -> Result<()> {
+        Plan::of_intent(intent)?.map_or(Ok(()), |plan| still::holds(conn, &plan))
     }
 
     // The contract refuses a second plant of a pail, work that is no better and a second harvest, and shows each.
@@ -127,26 +134,22 @@ impl FarmRecorder {
             hindered(tx, &plan.farmer, reason, settled)?;
             return harvest_failed(tx, operation, plan, reason, settled);
         }
-        let reward = base(harvest_result(value_of(settled)?)?)?;
         let asset = contract("the stored plan", &plan.asset_contract)?;
         let farmer = account("the stored plan", &plan.address)?;
-        let minted = events::minted(&settled.effect.events, &asset, &farmer)?.unwrap_or_default();
         let stake = plan.stake.0;
+        let minted = events::minted(&settled.effect.events, &asset, &farmer)?.unwrap_or_default();
+        let reward = reward_of(settled, minted, stake)?;
         if reward.checked_add(stake) != Some(minted) {
-            let block = plan.block;
-            let why = format!(
-                "block {block}: minted {minted} stroops, but stake {stake} and reward {reward} were due"
-            );
-            rows::hold_pail(tx, &plan.farmer, plan.block, Reason::MintDisagrees.as_str())?;
-            alert::edge(tx, Subject::Farm(&plan.farmer), HELD, Some(&why))?;
+            let why = format!("minted {minted} stroops, but stake {stake} and reward {reward} were due");
+            hold(tx, &plan.farmer, plan.block, Reason::MintDisagrees, &why)?;
             return harvest_failed(tx, operation, plan, Reason::MintDisagrees, settled);
         }
         let trace = trace(operation, settled, None);
         let facts = json!({ "tx": settled.hash, "ledger": trace.ledger });
-        self.credit(tx, plan, "harvested", reward, &trace, &facts)
+        self.credit(tx, plan, "harvested", reward, &trace, &facts).map(drop)
     }
 
-    /// Books a harvest: the stake returns, the reward is shared out, the pail is closed.
+    /// Books a harvest: the stake returns, the reward is shared out, the pail is closed. False where its end is booked already.
     pub fn credit(
         &self,
         tx: &Tx<'_>,
@@ -155,12 +158,12 @@ impl FarmRecorder {
         reward: Base,
         trace: &Trace<'_>,
         chain: &Value,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let (farmer, stake, block) = (plan.farmer.as_str(), plan.stake.0, plan.block);
         let forecast = plan.forecast.map(|f| f.0);
         let row = HarvestRow { farmer, block, outcome, stake, reward, forecast };
         if !rows::harvest(tx, &row, trace)? {
-            return Ok(());
+            return Ok(false);
         }
         let terms = RewardSplit::new(plan.reward_split_ppm, plan.platform_fee_ppm)?;
         let (lines, shares) =
@@ -180,8 +183,17 @@ impl FarmRecorder {
         if rows::open_pails_of(tx.conn(), farmer)? == 0 {
             alert::edge(tx, Subject::Farm(farmer), EXPIRING, None)?;
         }
-        Ok(())
+        Ok(true)
     }
+}
+
+/// Keeps an open pail from being harvested until the operator has looked, and opens the alert that says why.
+pub fn hold(tx: &Tx<'_>, farmer: &str, block: u32, reason: Reason, why: &str) -> Result<()> {
+    if rows::hold_pail(tx, farmer, block, reason.as_str())? {
+        let why = format!("block {block}: {why}");
+        alert::edge(tx, Subject::Farm(farmer), HELD, Some(&why))?;
+    }
+    Ok(())
 }
 
 /// Opens the alert of whoever kept an operation of an active farmer from taking effect: the farmer, by something that it
@@ -310,7 +322,18 @@ fn ledger_of(settled: &Settled) -> Result<stellar::Ledger> {
     settled.effect.ledger.ok_or_else(|| Error::new(Code::Bug, "a confirmed transaction without its ledger"))
 }
 
-fn value_of(settled: &Settled) -> Result<&ScVal> {
-    let none = || Error::new(Code::BadReply, "a confirmed call came back without its result");
+/// What a confirmed call returned.
+pub(crate) fn value_of(settled: &Settled) -> Result<&ScVal> {
+    let none = || match settled.effect.newer {
+        Some(newer) => newer.error("what a confirmed call returned cannot be read"),
+        None => Error::new(Code::BadReply, "a confirmed call came back without its result"),
+    };
     settled.effect.value.as_ref().ok_or_else(none)
+}
+
+/// What a harvest brought beside its stake: what the call returned. Where that cannot be read in the form of a newer protocol,
+/// what was minted tells.
+pub(crate) fn reward_of(settled: &Settled, minted: Base, stake: Base) -> Result<Base> {
+    let beyond = settled.effect.newer.and_then(|_| minted.checked_sub(stake));
+    beyond.map_or_else(|| base(harvest_result(value_of(settled)?)?), Ok)
 }

@@ -8,6 +8,7 @@ use base::{Code, Error, Result, say};
 use outbox::Operation;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 use stellar::Action;
 use stellar::submit::Intent;
 
@@ -192,21 +193,41 @@ pub enum Plan {
 impl Plan {
     /// Reads the plan of an operation; `None` for one that is not the farm's.
     pub fn of(operation: &Operation) -> Result<Option<Self>> {
-        Ok(Some(match operation.kind.as_str() {
-            kind::PLANT => Self::Plant(read(operation)?),
-            kind::WORK => Self::Work(read(operation)?),
-            kind::HARVEST => Self::Harvest(read(operation)?),
-            kind::EXTEND => Self::Extend(read(operation)?),
-            kind::TRUST => Self::Trust(read(operation)?),
-            kind::ADOPT => Self::Adopt(read(operation)?),
+        Self::read(&operation.kind, &operation.key, &operation.plan)
+    }
+
+    /// The same of an intent.
+    pub fn of_intent(intent: &Intent) -> Result<Option<Self>> {
+        Self::read(intent.kind, &intent.key, &intent.plan)
+    }
+
+    fn read(kind: &str, key: &str, plan: &Value) -> Result<Option<Self>> {
+        Ok(Some(match kind {
+            kind::PLANT => Self::Plant(read(key, plan)?),
+            kind::WORK => Self::Work(read(key, plan)?),
+            kind::HARVEST => Self::Harvest(read(key, plan)?),
+            kind::EXTEND => Self::Extend(read(key, plan)?),
+            kind::TRUST => Self::Trust(read(key, plan)?),
+            kind::ADOPT => Self::Adopt(read(key, plan)?),
             _ => return Ok(None),
         }))
     }
+
+    /// Row ids of the farmers that it is about.
+    pub fn farmers(&self) -> Vec<&str> {
+        match self {
+            Self::Plant(plan) => vec![&plan.farmer],
+            Self::Work(plan) => vec![&plan.farmer],
+            Self::Harvest(plan) => vec![&plan.farmer],
+            Self::Extend(plan) => vec![&plan.farmer],
+            Self::Trust(plan) => vec![&plan.farmer],
+            Self::Adopt(plan) => plan.farmers.iter().map(|plan| plan.farmer.as_str()).collect(),
+        }
+    }
 }
 
-fn read<T: DeserializeOwned>(operation: &Operation) -> Result<T> {
-    T::deserialize(&operation.plan).map_err(|e| {
-        let key = &operation.key;
+fn read<T: DeserializeOwned>(key: &str, plan: &Value) -> Result<T> {
+    T::deserialize(plan).map_err(|e| {
         Error::new(Code::StateCorrupt, format!("operation {key}: its plan cannot be read: {e}"))
             .hint(say("see all of it: ").run("state check").with("full"))
     })

@@ -6,20 +6,21 @@ use crate::chain::Who;
 use crate::chain::view::{Ask, View};
 use crate::contract::BLOCK_SECONDS;
 use crate::contract::model::Moment;
-use crate::farming::{Farming, Strategies};
+use crate::farming::{Farming, Leads, Strategies};
 use crate::fees;
 use crate::harvest::{self, Harvested};
 use crate::plant::{self, Planted};
 use crate::reconcile::{self, Reconciled};
 use crate::record::rows::{self, FarmerRow, OpenPail};
 use crate::schedule::{self, Action, Step, Stock};
-use crate::work::{self, Orders, Patience, Reach, Shift, Worked};
+use crate::work::{self, Orders, Patience, Reach, Shift, Worked, nonces};
 use base::{Code, Error, Exit, Result};
 use grind::kernel::KernelRef;
 use outbox::Operation;
+use rusqlite::Connection;
 use state::{ValuePermit, runs};
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use stellar::submit::Settled;
 
 /// After a step failed for some, it is tried again so many seconds of ledger time later.
@@ -32,6 +33,9 @@ const DAY: u64 = 86_400;
 const LEDGER: u64 = 5;
 /// Looks are at most so many times farther apart than `stellar.poll_ms`.
 const FAR: u64 = 15;
+
+/// While it rests, a run looks so often whether there is something for it in the state.
+const GLANCE: Duration = Duration::from_millis(500);
 
 /// A run that goes on for days notes so often, in seconds, that it is well.
 const BEAT: i64 = 60;
@@ -59,6 +63,8 @@ pub enum Note<'a> {
     Waiting(&'a Action),
     /// A step could not be done now; it is tried again.
     Trouble(Step, &'a Error),
+    /// What another run has changed cannot be used: what was there before stays.
+    Kept(&'a Error),
 }
 
 /// How to run.
@@ -68,6 +74,8 @@ pub struct RunOptions {
     pub orders: Orders,
     /// End when nothing is due any more.
     pub once: bool,
+    /// The policy is that of the settings, and changes with them.
+    pub follows: bool,
 }
 
 /// How a run ended.
@@ -101,8 +109,9 @@ struct Farmhand<'t> {
     next: Option<(Step, u64)>,
     /// Before then (ledger time) a step is not tried again.
     again: BTreeMap<Step, u64>,
-    /// Farmers for whom nothing more is done in that block.
-    done: (u32, HashSet<String>),
+    /// Farmers for whom nothing more is done in that block, with the zeros of the best nonce that there was for each: a better
+    /// one that another run finds is something to be done.
+    done: (u32, HashMap<String, Option<u32>>),
     /// A run that is to end by itself plants in one block only, and not after its work: this one.
     only: Option<u32>,
     /// When the farm was last compared with the chain, or that was tried, in seconds of ledger time.
@@ -128,12 +137,15 @@ pub async fn run(
         block: None,
         next: None,
         again: BTreeMap::new(),
-        done: (0, HashSet::new()),
+        done: (0, HashMap::new()),
         only: None,
         compared: None,
         beat: 0,
         ran: Ran::default(),
     };
+    if terms.once && farming.leases.is_empty() && !farming.elsewhere.is_empty() {
+        return Ok(hand.ran);
+    }
     let ended = hand.turns(farming, permit).await;
     farming.work.progress.end();
     if let (Some(mut shift), Some(at)) = (hand.shift.take(), hand.ran.view.as_ref().map(|view| view.at)) {
@@ -180,9 +192,46 @@ impl Farmhand<'_> {
                 return Ok(());
             }
             if !turn.is_some_and(|turn| turn.moved) {
-                tokio::time::sleep(self.pause(farming.submit_options.pace.poll)).await;
+                self.rest(farming).await?;
             }
         }
+    }
+
+    /// Waits for the next look; not to its end where another run has put a nonce into the state, or the operator wants to stop.
+    async fn rest(&self, farming: &Farming<'_, '_>) -> Result<()> {
+        let (conn, poll) = (farming.work.state.conn(), farming.submit_options.pace.poll);
+        let block = self.ran.view.as_ref().map(|view| view.farm.index);
+        let bests = || block.map_or_else(|| Ok(HashMap::new()), |block| nonces::bests(conn, block));
+        let (until, mut version, before) = (Instant::now() + self.pause(poll), version(conn)?, bests()?);
+        while !farming.work.stop.wanted() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            tokio::time::sleep(left.min(GLANCE)).await;
+            let now = self::version(conn)?;
+            if now != version && bests()? != before {
+                break;
+            }
+            version = now;
+        }
+        Ok(())
+    }
+
+    /// Takes in what other runs have changed of keys and settings, and the farms that are new, or that others have left.
+    fn renew(&mut self, farming: &mut Farming<'_, '_>) -> Result<()> {
+        farming.lead(&Leads::Free)?;
+        match farming.renew() {
+            Err(e) if matches!(e.code(), Code::State | Code::StateCorrupt | Code::StateLocked) => {
+                return Err(e);
+            }
+            Err(e) => (self.tell)(&Note::Kept(&e)),
+            Ok(_) => {}
+        }
+        if self.terms.follows {
+            self.terms.orders.policy = farming.settings.policy;
+        }
+        Ok(())
     }
 
     /// For monitors, who see no end of a service: it looks after the farm.
@@ -205,6 +254,7 @@ impl Farmhand<'_> {
     }
 
     async fn turn(&mut self, farming: &mut Farming<'_, '_>, permit: ValuePermit<'_>) -> Result<Turn> {
+        self.renew(farming)?;
         for (operation, settled) in farming.settle(Some(permit), SETTLE_WAIT).await? {
             (self.tell)(&Note::Settled(&operation, &settled));
         }
@@ -223,14 +273,17 @@ impl Farmhand<'_> {
         let (at, index) = (view.at, view.farm.index);
         self.ran.view = Some(view.clone());
         self.tick(farming, permit, &view).await?;
-        let hands = rows::hands(farming.work.state.conn())?;
-        let pails = rows::pails_in(farming.work.state.conn(), index)?;
-        let before = rows::pails_before(farming.work.state.conn(), index)?;
-        let own = rows::own_works(farming.work.state.conn(), index)?;
+        let (conn, scope) = (farming.work.state.conn(), &farming.scope);
+        let hands = scope.hands(conn)?;
+        let (mut pails, mut before) = (rows::pails_in(conn, index)?, rows::pails_before(conn, index)?);
+        scope.retain(conn, &mut pails, |pail| &pail.farmer)?;
+        scope.retain(conn, &mut before, |pail| &pail.farmer)?;
+        let (own, bests) = (rows::own_works(conn, index)?, nonces::bests(conn, index)?);
+        self.undo(index, &bests);
         farming.forget(at.time);
         // Of this block and the next.
         let strategies = [farming.strategies(index)?, farming.strategies(index.saturating_add(1))?];
-        let stock = self.stock(&hands, &strategies, (&pails, &own), &before, &view);
+        let stock = self.stock(&hands, &strategies, (&pails, &own, &bests), &before, &view);
         let agenda = schedule::agenda(&view.farm, view.current(), at, stock, &farming.settings);
         let is_due = |hand: &Self, step: Step| {
             let is_it = |action: &&Action| action.step == step && action.is_due(at.time);
@@ -327,7 +380,7 @@ impl Farmhand<'_> {
         &self,
         hands: &[FarmerRow],
         [strategies, next]: &[Strategies; 2],
-        (pails, own): (&[OpenPail], &HashMap<String, u32>),
+        (pails, own, bests): (&[OpenPail], &HashMap<String, u32>, &HashMap<String, u32>),
         before: &[OpenPail],
         view: &View,
     ) -> Stock {
@@ -336,7 +389,9 @@ impl Farmhand<'_> {
         let needs = |pail: &&OpenPail| {
             let enough = view.current().map_or(0, |block| strategies.of(&pail.farmer).enough(block));
             let (has, own) = (pail.work.map(|(_, zeros)| zeros), own.get(&pail.farmer).copied());
-            work::needs_work(self.terms.orders.policy, has, own, enough) && !self.is_done(index, &pail.farmer)
+            let is_better = bests.get(&pail.farmer).is_some_and(|best| has.is_some_and(|has| *best > has));
+            (is_better || work::needs_work(self.terms.orders.policy, has, own, enough))
+                && !self.is_done(index, &pail.farmer)
         };
         let unworked = pails.iter().filter(needs).count();
         let (rolled, older) = rows::rolled_and_older(before, index);
@@ -367,6 +422,7 @@ impl Farmhand<'_> {
         view: &View,
     ) -> Result<()> {
         let Some(mut shift) = self.shift.take() else { return Ok(()) };
+        shift.renew(farming, &self.terms.orders, view.at)?;
         let ticked = shift.tick(farming, permit, (view.at, view.farm.index)).await;
         for worked in ticked.as_deref().unwrap_or_default() {
             (self.tell)(&Note::Worked(worked));
@@ -379,7 +435,7 @@ impl Farmhand<'_> {
         farming.work.progress.end();
         (self.tell)(&Note::ShiftEnded(shift.block, shift.reach()));
         self.only.get_or_insert(shift.block);
-        self.note_done(shift.block, shift.farmers().map(str::to_owned));
+        self.note_done(farming, shift.block, shift.farmers().map(str::to_owned))?;
         ticked.map(|_| ())
     }
 
@@ -395,14 +451,31 @@ impl Farmhand<'_> {
     }
 
     fn is_done(&self, block: u32, farmer: &str) -> bool {
-        self.done.0 == block && self.done.1.contains(farmer)
+        self.done.0 == block && self.done.1.contains_key(farmer)
     }
 
-    fn note_done(&mut self, block: u32, farmers: impl Iterator<Item = String>) {
+    fn note_done(
+        &mut self,
+        farming: &Farming<'_, '_>,
+        block: u32,
+        farmers: impl Iterator<Item = String>,
+    ) -> Result<()> {
         if self.done.0 != block {
-            self.done = (block, HashSet::new());
+            self.done = (block, HashMap::new());
         }
-        self.done.1.extend(farmers);
+        let bests = nonces::bests(farming.work.state.conn(), block)?;
+        self.done.1.extend(farmers.map(|farmer| {
+            let best = bests.get(&farmer).copied();
+            (farmer, best)
+        }));
+        Ok(())
+    }
+
+    /// Nobody is done for whom there is a better nonce by now.
+    fn undo(&mut self, block: u32, bests: &HashMap<String, u32>) {
+        if self.done.0 == block {
+            self.done.1.retain(|farmer, best| bests.get(farmer).copied() <= *best);
+        }
     }
 
     async fn plant(
@@ -432,7 +505,9 @@ impl Farmhand<'_> {
         let (index, refused) = (prepared.index, prepared.refused.clone());
         self.only.get_or_insert(index);
         let planted = plant::execute(farming, prepared, permit).await?;
-        for planted in &planted {
+        // Decided anew at the next turn, which comes at once.
+        let anew = planted.iter().any(Planted::is_changed);
+        for planted in planted.iter().filter(|planted| !planted.is_changed()) {
             (self.tell)(&Note::Planted(index, planted));
         }
         if let Some(e) = refused {
@@ -444,7 +519,7 @@ impl Farmhand<'_> {
         let all = !planted.is_empty()
             && planted.len() == planters.len()
             && planted.iter().all(|planted| matches!(planted.outcome, plant::PlantOutcome::Planted { .. }));
-        self.settle_retry(Step::Plant, all, now);
+        self.settle_retry(Step::Plant, all || anew, now);
         Ok(())
     }
 
@@ -460,14 +535,15 @@ impl Farmhand<'_> {
         let submitters = farming.settings.submitters.len();
         let is_cut = submitters > 0 && prepared.keep(submitters * fees::RUN);
         let harvested = harvest::execute(farming, prepared, permit).await?;
-        for harvested in &harvested {
+        let anew = harvested.iter().any(Harvested::is_changed);
+        for harvested in harvested.iter().filter(|harvested| !harvested.is_changed()) {
             (self.tell)(&Note::Harvested(harvested));
         }
         let is_end = |one: &Harvested| {
             !matches!(one.outcome, harvest::HarvestOutcome::Failed { .. } | harvest::HarvestOutcome::Already)
         };
         let all = !harvested.is_empty() && harvested.iter().all(is_end);
-        self.settle_retry(Step::Harvest, all || is_cut && harvested.iter().any(is_end), now);
+        self.settle_retry(Step::Harvest, all || anew || is_cut && harvested.iter().any(is_end), now);
         Ok(())
     }
 
@@ -523,8 +599,7 @@ impl Farmhand<'_> {
         // Those who need nothing, or have no pail on the chain, are not asked about again in this block.
         let taken = |who: &Who| self.shift.as_ref().is_some_and(|shift| shift.has(&who.id));
         let passed: Vec<String> = who.iter().filter(|who| !taken(who)).map(|who| who.id.clone()).collect();
-        self.note_done(index, passed.into_iter());
-        Ok(())
+        self.note_done(farming, index, passed.into_iter())
     }
 
     /// The kernel, chosen and checked at its first use.
@@ -537,6 +612,11 @@ impl Farmhand<'_> {
         self.kernel = Some(kernel);
         kernel
     }
+}
+
+/// What changes whenever another connection writes to the state.
+fn version(conn: &Connection) -> Result<i64> {
+    Ok(conn.pragma_query_value(None, "data_version", |row| row.get(0))?)
 }
 
 fn planters<'h>(hands: &'h [FarmerRow], strategies: &Strategies) -> impl Iterator<Item = &'h FarmerRow> {

@@ -67,7 +67,7 @@ pub async fn run(
     if let Some(mut shift) = Shift::begin(farming, &report.view, orders, kernel)? {
         report.deadline = Some(shift.hours.deadline);
         let first = (report.view.at, report.view.farm.index);
-        watch(farming, permit, &mut shift, first, &mut report).await?;
+        watch(farming, permit, (&mut shift, orders), first, &mut report).await?;
         let reach = shift.reach();
         (report.hashes, report.hashing) = (reach.figures.hashes, reach.figures.elapsed);
         report.took = begun.elapsed();
@@ -159,7 +159,7 @@ pub async fn rehearse(
 async fn watch(
     farming: &mut Farming<'_, '_>,
     permit: ValuePermit<'_>,
-    shift: &mut Shift,
+    (shift, orders): (&mut Shift, &Orders),
     first: (Moment, u32),
     report: &mut WorkReport,
 ) -> Result<()> {
@@ -167,6 +167,10 @@ async fn watch(
     begin_bar(farming, shift, moment.0);
     let ended: Result<()> = async {
         loop {
+            if let Err(e) = farming.renew() {
+                report.warnings.push(e.to_string());
+            }
+            shift.renew(farming, orders, moment.0)?;
             let ticked = shift.tick(farming, permit, moment).await;
             report.worked.extend(patience.bear(ticked)?.unwrap_or_default());
             if shift.is_over(moment.0) {

@@ -1,4 +1,5 @@
-//! The best nonces found so far, so that a search that was killed goes on where it was. SQL only.
+//! The best nonces found so far, so that a search that was killed goes on where it was, and those that others have found for the
+//! run that works. SQL only.
 //!
 //! What is stored is where to go on and which nonce is best; its hash is computed anew when it is read.
 
@@ -7,6 +8,7 @@ use grind::scheduler::Farmer;
 use grind::{Job, Solution};
 use rusqlite::{Connection, params};
 use state::{Tx, rows};
+use std::collections::HashMap;
 
 /// Where the search for a farmer stood on exactly this block and entropy: the first nonce not tried, and the best.
 pub fn load(conn: &Connection, farmer: &str, job: &Job) -> Result<Option<(u64, Option<Solution>)>> {
@@ -32,10 +34,34 @@ pub fn save(tx: &Tx<'_>, farmer: &str, at: &Farmer) -> Result<()> {
         tx.conn(),
         "INSERT INTO nonces (farmer_id, block_index, entropy, next_nonce, best_nonce, best_hash, best_zeros, updated_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-         ON CONFLICT (farmer_id, block_index, entropy) DO UPDATE SET next_nonce = ?4, best_nonce = ?5,
-             best_hash = ?6, best_zeros = ?7, updated_at = ?8",
+         ON CONFLICT (farmer_id, block_index, entropy) DO UPDATE SET next_nonce = ?4, updated_at = ?8,
+             best_nonce = iif(best_zeros > coalesce(?7, -1), best_nonce, ?5),
+             best_hash = iif(best_zeros > coalesce(?7, -1), best_hash, ?6),
+             best_zeros = iif(best_zeros > coalesce(?7, -1), best_zeros, ?7)",
         params![farmer, at.job.index, hex(&at.job.entropy), next, best, hash, zeros, tx.now()],
     )
+}
+
+/// Puts a nonce that another has found beside a farmer's search, for the run that works for it; false where one that is as
+/// good stands there.
+pub fn offer(tx: &Tx<'_>, farmer: &str, job: &Job, found: &Solution) -> Result<bool> {
+    let Solution { nonce, hash, zeros } = found;
+    rows::put(
+        tx.conn(),
+        "INSERT INTO nonces (farmer_id, block_index, entropy, next_nonce, best_nonce, best_hash, best_zeros, updated_at)
+         VALUES (?1, ?2, ?3, '0', ?4, ?5, ?6, ?7)
+         ON CONFLICT (farmer_id, block_index, entropy) DO UPDATE SET best_nonce = ?4, best_hash = ?5, best_zeros = ?6,
+             updated_at = ?7 WHERE best_zeros IS NULL OR best_zeros < ?6",
+        params![farmer, job.index, hex(&job.entropy), nonce.to_string(), hex(hash), zeros, tx.now()],
+    )
+}
+
+/// Zeros of the best nonces at hand for the open pails of a block, by farmer.
+pub fn bests(conn: &Connection, block: u32) -> Result<HashMap<String, u32>> {
+    let sql = "SELECT o.farmer_id, max(n.best_zeros) AS zeros FROM open_pails o
+         JOIN nonces n ON n.farmer_id = o.farmer_id AND n.block_index = o.block_index
+         WHERE o.block_index = ?1 AND n.best_zeros IS NOT NULL GROUP BY o.farmer_id";
+    rows::all(conn, sql, [block], |row| Ok((row.get("farmer_id")?, row.get("zeros")?)))
 }
 
 /// 32 bytes as lower-case hex.

@@ -11,8 +11,9 @@ use crate::fees;
 use crate::record::plan::{self, WorkPlan, kind, work_key};
 use crate::record::reason::{self, Reason};
 use crate::record::rows::{self, Trace, WorkRow};
+use crate::record::value_of;
 use crate::schedule::Step;
-use base::{Code, Error, Result, Stop};
+use base::{Result, Stop};
 use grind::Solution;
 use state::{Tx, ValuePermit};
 use stellar::submit::{Intent, Submitted};
@@ -79,8 +80,7 @@ fn outcome(site: &Site, bid: &Bid, result: Result<Submitted>) -> WorkOutcome {
         let (reason, error) = reason::why(&site.farm, Step::Work, &settled);
         return WorkOutcome::Failed { reason, error };
     };
-    let none = || Error::new(Code::BadReply, "confirmed work came back without its gap");
-    match settled.effect.value.as_ref().ok_or_else(none).and_then(work_result) {
+    match value_of(&settled).and_then(work_result) {
         Ok(gap) => {
             let sender = settled.sender.as_ref().map(ToString::to_string);
             WorkOutcome::Worked { tx, ledger, gap, fee, sender, improved: bid.pail.worked() }

@@ -15,6 +15,7 @@ use crate::settings::Policy;
 use crate::strategy::Strategy;
 use crate::{fees, schedule};
 use base::{Code, Error, Result, say};
+use grind::Solution;
 use grind::kernel::KernelRef;
 use grind::scheduler::Farmer;
 use serde_json::json;
@@ -34,6 +35,8 @@ struct Mate {
     /// Zeros of our own work that is confirmed.
     own: Option<u32>,
     search: Farmer,
+    /// How far of that stands in the state.
+    saved: Farmer,
     /// Before then (ledger time) only the deadline makes its work due.
     from: u64,
     /// The ledger of the last try to submit: one try each is enough.
@@ -169,11 +172,13 @@ impl Shift {
         let Some(job) = self.entry.job(self.block, &who.contract_address()) else { return Ok(None) };
         let stored = nonces::load(farming.work.state.conn(), &who.id, &job)?;
         let (next, best) = stored.unwrap_or((0, None));
+        let search = Farmer { job, next: Some(next), best, cap: strategy.enough(&self.entry) };
         Ok(Some(Mate {
             who: who.clone(),
             pail: pail.entry.clone(),
             own,
-            search: Farmer { job, next: Some(next), best, cap: strategy.enough(&self.entry) },
+            search,
+            saved: search,
             from: strategy.work_from(self.hours.opened),
             tried: None,
             given_up: None,
@@ -222,26 +227,63 @@ impl Shift {
     fn take_over(&mut self, grinder: &Grinder, places: &[usize]) {
         for (n, search) in grinder.changed() {
             if let Some(mate) = places.get(n).and_then(|place| self.crew.get_mut(*place)) {
-                mate.search = search;
+                // What was taken up since is not known to the threads.
+                let (cap, best) = (mate.search.cap, better(mate.search.best, search.best));
+                mate.search = Farmer { cap, best, ..search };
             }
         }
     }
 
-    /// Saves what was found since the last call, in one write; with a wish to `halt`, the threads stop for good.
+    /// Takes in what other runs have changed since: orders and settings, terms, and nonces that they have put into the state.
+    pub fn renew(&mut self, farming: &Farming<'_, '_>, orders: &Orders, at: Moment) -> Result<()> {
+        let settings = &farming.settings;
+        let due = self.hours.opened.saturating_add(BLOCK_SECONDS);
+        self.policy = orders.policy;
+        self.submitters = settings.submitters.len();
+        self.hours =
+            Hours { deadline: orders.deadline_of(due, settings), early: settings.early, ..self.hours };
+        let (conn, strategies) = (farming.work.state.conn(), farming.strategies(self.block)?);
+        let mut is_other = false;
+        for mate in &mut self.crew {
+            let (strategy, cap) = (strategies.of(&mate.who.id), mate.search.cap);
+            mate.from = strategy.work_from(self.hours.opened);
+            mate.search.cap = strategy.enough(&self.entry);
+            let stored = nonces::load(conn, &mate.who.id, &mate.search.job)?.and_then(|(_, best)| best);
+            let best = better(mate.search.best, stored);
+            if best != mate.search.best {
+                mate.search.best = best;
+                mate.given_up = mate.given_up.filter(|reason| *reason != Reason::HashInvalid);
+                // The threads are no longer needed for it.
+                is_other |= mate.hand().has_enough();
+            }
+            is_other |= mate.search.cap != cap;
+        }
+        if is_other && at.time < self.hours.end {
+            self.halt();
+            self.start(at)?;
+        }
+        Ok(())
+    }
+
+    /// Saves what was found and is not in the state, in one write; with a wish to `halt`, the threads stop for good.
     fn save(&mut self, farming: &mut Farming<'_, '_>, halt: bool) -> Result<()> {
-        let known: Vec<Farmer> = self.crew.iter().map(|mate| mate.search).collect();
         if halt {
             self.halt();
         } else if let Some((grinder, places)) = self.grinder.take() {
             self.take_over(&grinder, &places);
             self.grinder = Some((grinder, places));
         }
-        let is_new = |(mate, known): &(&Mate, Farmer)| mate.search != *known;
-        let mut new = self.crew.iter().zip(known).filter(is_new).map(|(mate, _)| mate).peekable();
-        if new.peek().is_none() {
+        let is_new =
+            |mate: &&mut Mate| (mate.search.next, mate.search.best) != (mate.saved.next, mate.saved.best);
+        let mut new: Vec<&mut Mate> = self.crew.iter_mut().filter(is_new).collect();
+        if new.is_empty() {
             return Ok(());
         }
-        farming.write(|tx| new.try_for_each(|mate| nonces::save(tx, &mate.who.id, &mate.search)))
+        farming.write(|tx| new.iter().try_for_each(|mate| nonces::save(tx, &mate.who.id, &mate.search)))?;
+        for mate in &mut new {
+            mate.saved = mate.search;
+        }
+        Ok(())
     }
 
     /// How far it is.
@@ -383,11 +425,21 @@ impl Shift {
             Some(_) => mate.given_up.or(mate.hindered).unwrap_or(reason),
             None => Reason::NoNonce,
         };
-        let missed: Vec<(&Mate, Reason)> =
+        let mut missed: Vec<(&Mate, Reason)> =
             self.crew.iter().filter(|mate| !mate.pail.worked()).map(|mate| (mate, cause(mate))).collect();
         if !missed.is_empty() {
-            farming
-                .write(|tx| missed.iter().try_for_each(|(mate, reason)| miss(tx, mate, block, *reason)))?;
+            missed = farming.write(|tx| {
+                let mut still = Vec::new();
+                for (mate, reason) in missed {
+                    // Work that another run has recorded since is none that was missed.
+                    let pail = rows::pail(tx.conn(), &mate.who.id, block)?;
+                    if pail.is_none_or(|pail| pail.work.is_none()) {
+                        miss(tx, mate, block, reason)?;
+                        still.push((mate, reason));
+                    }
+                }
+                Ok(still)
+            })?;
         }
         let worked = missed.into_iter().map(|(mate, reason)| {
             let why =
@@ -428,6 +480,11 @@ impl Mate {
             _ => {}
         }
     }
+}
+
+/// The one with more zeros; the first where both have as many.
+fn better(one: Option<Solution>, other: Option<Solution>) -> Option<Solution> {
+    other.filter(|other| one.is_none_or(|one| other.zeros > one.zeros)).or(one)
 }
 
 fn miss(tx: &state::Tx<'_>, mate: &Mate, block: u32, reason: Reason) -> Result<()> {

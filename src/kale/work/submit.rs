@@ -3,13 +3,13 @@
 use super::lines::{self, Offer, Wrong};
 use super::nonces::hex;
 use super::send::{Bid, intent, record_unsent, send};
-use super::{WorkOutcome, Worked, pails};
+use super::{WorkOutcome, Worked, nonces, pails};
 use crate::chain::Who;
 use crate::chain::view::{Ask, View};
 use crate::contract::Pail;
 use crate::farming::Farming;
 use crate::record::reason::Reason;
-use crate::record::rows::FarmerRow;
+use crate::record::rows::{self, FarmerRow};
 use crate::schedule;
 use base::{Result, counted};
 use grind::Solution;
@@ -36,6 +36,8 @@ pub enum LineOutcome {
         /// Why, for a person.
         message: String,
     },
+    /// Put into the state, for the run that works for this farmer.
+    Queued,
     /// Submitted; what came of it.
     Sent(WorkOutcome),
 }
@@ -69,8 +71,29 @@ pub struct Submission {
     pub view: View,
     /// Every line that holds something, in order.
     pub lines: Vec<LineReport>,
+    /// What is to be sent, with the place of its line.
     bids: Vec<(usize, Bid)>,
+    /// What is left to a run that is at work.
+    offers: Vec<(usize, Bid)>,
     until: u64,
+}
+
+/// Whether a run is at work for the farmers of a pooler (row id), and takes up what it finds in the state.
+pub type AtWork<'w> = &'w dyn Fn(&str) -> bool;
+
+/// What is done with a valid nonce.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// It is put into the state: who works submits it by its policy.
+    Queue,
+    /// It is sent at once.
+    Send,
+}
+
+impl Way {
+    const fn of(at_work: bool) -> Self {
+        if at_work { Self::Queue } else { Self::Send }
+    }
 }
 
 impl Submission {
@@ -84,6 +107,11 @@ impl Submission {
     pub const fn count(&self) -> usize {
         self.bids.len()
     }
+
+    /// The numbers of the lines that are to be sent.
+    pub fn sent(&self) -> HashSet<u64> {
+        self.bids.iter().filter_map(|(place, _)| Some(self.lines.get(*place)?.line)).collect()
+    }
 }
 
 fn refused(code: &'static str, message: impl Into<String>) -> LineOutcome {
@@ -92,7 +120,12 @@ fn refused(code: &'static str, message: impl Into<String>) -> LineOutcome {
 
 /// Reads and checks every line: a nonce of 64 bits, for a farmer of ours that is planted, whose hash we compute, strictly
 /// better than what is submitted. Nothing is sent and nothing written.
-pub async fn check(farming: &Farming<'_, '_>, hands: &[FarmerRow], text: &[Text]) -> Result<Submission> {
+pub async fn check(
+    farming: &Farming<'_, '_>,
+    hands: &[FarmerRow],
+    text: &[Text],
+    at_work: AtWork<'_>,
+) -> Result<Submission> {
     let ours: HashMap<&str, &Who> = hands
         .iter()
         .flat_map(|hand| [(hand.who.id.as_str(), &hand.who), (hand.who.address.as_str(), &hand.who)])
@@ -121,8 +154,12 @@ pub async fn check(farming: &Farming<'_, '_>, hands: &[FarmerRow], text: &[Text]
             }
         }
     }
-    let bids = checker.best.into_values().collect();
-    Ok(Submission { lines: reports, bids, until, view }.settled())
+    let worked_for = |who: &Who| hands.iter().any(|hand| hand.who == *who && at_work(&hand.pooler));
+    let (offers, bids) = checker
+        .best
+        .into_values()
+        .partition(|(_, bid): &(usize, Bid)| Way::of(worked_for(&bid.who)) == Way::Queue);
+    Ok(Submission { lines: reports, bids, offers, until, view }.settled())
 }
 
 fn pail_of<'v>(view: &'v View, who: &Who) -> Option<&'v Pail> {
@@ -201,6 +238,7 @@ impl Submission {
         let winners: HashMap<&str, (usize, u64)> = self
             .bids
             .iter()
+            .chain(&self.offers)
             .filter_map(|(place, bid)| Some((bid.who.id.as_str(), (*place, self.lines.get(*place)?.line))))
             .collect();
         for (place, line) in self.lines.iter_mut().enumerate() {
@@ -215,15 +253,23 @@ impl Submission {
     }
 }
 
-/// Records what is refused, and submits the rest. What fails for one line is in its report.
+/// Records what is refused, puts into the state what a run at work is to take up, and submits the rest. What fails for one line
+/// is in its report.
 pub async fn submit(
     farming: &mut Farming<'_, '_>,
     permit: ValuePermit<'_>,
     submission: Submission,
 ) -> Result<(View, Vec<LineReport>)> {
-    let Submission { view, mut lines, bids, until } = submission;
+    let Submission { view, mut lines, bids, offers, until } = submission;
     let block = view.farm.index;
-    farming.write(|tx| lines.iter().try_for_each(|line| record(tx, block, line)))?;
+    farming.write(|tx| {
+        for (place, bid) in &offers {
+            if let Some(line) = lines.get_mut(*place) {
+                line.outcome = offer(tx, &view, bid)?;
+            }
+        }
+        lines.iter().try_for_each(|line| record(tx, block, line))
+    })?;
     let (places, bids): (Vec<usize>, Vec<Bid>) = bids.into_iter().unzip();
     for (places, bids) in places.chunks(GROUP).zip(bids.chunks(GROUP)) {
         let sent = group(farming, permit, block, bids, until).await?;
@@ -234,6 +280,28 @@ pub async fn submit(
         }
     }
     Ok((view, lines))
+}
+
+/// Puts a nonce into the state, if it is better than all that is known there of its pail.
+fn offer(tx: &Tx<'_>, view: &View, bid: &Bid) -> Result<LineOutcome> {
+    let (conn, index) = (tx.conn(), view.farm.index);
+    let Bid { who, solution, .. } = bid;
+    let Some(job) = view.current().and_then(|block| block.job(index, &who.contract_address())) else {
+        return Ok(refused(Reason::NotPlanted.as_str(), "not an address that can plant"));
+    };
+    if !rows::hand(conn, &who.id)?.status.is_served() {
+        return Ok(refused(Reason::NotPlanted.as_str(), format!("farmer {} has departed", who.address)));
+    }
+    let has = rows::pail(conn, &who.id, index)?.and_then(|pail| pail.work).map(|(_, zeros)| zeros);
+    if has.is_some_and(|has| has >= solution.zeros) || !nonces::offer(tx, &who.id, &job, solution)? {
+        let why = format!("{}, and one that is as good is at hand", counted(solution.zeros, "zero"));
+        return Ok(refused(Reason::NotBetter.as_str(), why));
+    }
+    let facts = json!({
+        "farmer": who.address, "block": index, "zeros": solution.zeros, "nonce": solution.nonce.to_string(),
+    });
+    tx.event("work.offered", &who.id, &facts)?;
+    Ok(LineOutcome::Queued)
 }
 
 /// Lines that are submitted together; the farm's index is read again before each group.

@@ -144,7 +144,7 @@ fn unsound(path: &Path, why: &str) -> Error {
         .hint(say("see: ").run("state check").with("state").of("FILE"))
 }
 
-/// Verifies `source` and swaps it in for the state at `path`; the replaced file is kept beside it.
+/// Verifies `source` and swaps it in for the state at `path`, which `lock` has alone; the replaced file is kept beside it.
 ///
 /// Returns the report on the source, as the state that is now in place, and where the replaced one is, if there was one.
 ///
@@ -171,7 +171,7 @@ pub fn restore(
         set_aside(&target, kept)?;
     }
     draft.replace().map_err(|e| io_error(path, &e))?;
-    lock.vouch();
+    lock.vouch()?;
     Ok((report, kept))
 }
 

@@ -14,6 +14,9 @@ use strum::IntoStaticStr;
 /// How long SQLite waits where another process keeps the whole file to itself, as it does for instants only.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long it waits for what can wait.
+pub(super) const INSTANT: Duration = Duration::from_millis(200);
+
 /// What SQLite puts beside a file.
 pub(super) const SIDES: [&str; 3] = ["-journal", "-wal", "-shm"];
 

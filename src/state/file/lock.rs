@@ -1,50 +1,44 @@
-//! One writer at a time: a kernel file lock beside the state file or the key store, which dies with its holder.
+//! Who may write: every run has the state together with others, through one lock file beside it; whoever replaces the state has
+//! it alone. The key store is locked alone by whoever changes it.
 
 use super::connect::{Stamp, beside};
+use super::held::{self, Held, Holder, Mode, Patience};
+use super::lease::{self, Lease, LeaseHolder, Leased};
 use base::files::folder_of;
-use base::{Code, Error, Result, Stop, clock, say};
+use base::{Code, Error, Result, Stop};
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::MetadataExt;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// A lock file says less than this.
-const MOST: u64 = 1 << 16;
-
-/// Who holds the lock, written into the lock file for those who find it taken.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Holder {
-    /// Process id.
-    pub pid: u32,
-    /// The command, without its arguments' values.
-    pub command: String,
-    /// Since when, seconds since 1970.
-    pub since: i64,
-}
-
-/// The held lock; dropping it, or dying, lets go. It belongs to the file, whatever links lead there.
+/// The right to write to a state; dropping it, or dying, lets go. It belongs to the file, whatever links lead there.
 ///
-/// What its file says while nobody holds it is how the last holder left the state: it names that holder where it was
-/// killed, and the state as it was left where it was not.
+/// What the lock file says while nobody holds it is how the last runs left the state: it names one of them where they were
+/// killed, and the state as it was left where they were not.
 #[derive(Debug)]
 pub struct Lock {
-    file: File,
+    door: Held,
+    /// The canonical path of the state.
     locked: PathBuf,
-    /// What stood in the lock file.
-    before: String,
+    holder: Holder,
+    patience: Patience,
+    /// What stood in the lock file; none where others were at work.
+    before: Option<String>,
+    last_run: LastRun,
+    alone: bool,
     /// Whether the state was found sound, so that its present form may be vouched for.
     vouched: AtomicBool,
+    /// That this run has the state; none once it has left.
+    run: Option<Leased>,
 }
 
-/// How the last run that wrote left the state.
+/// How the last runs that wrote left the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LastRun {
-    /// As it is now.
+    /// As it is now; or others are at work on it, who have looked at it.
     Orderly,
-    /// It was killed.
+    /// They were killed.
     Killed,
     /// Nobody knows, or the file was changed since by something else.
     Unknown,
@@ -56,101 +50,174 @@ struct Left {
     left: Stamp,
 }
 
-const POLL: Duration = Duration::from_millis(25);
-
 impl Lock {
-    /// Takes the lock of the state file at `state`, waiting up to `wait` unless the operator wants to stop.
+    /// Takes part in the state at `state`, waiting up to `wait` for whoever has it alone, unless the operator wants to stop.
     ///
     /// # Errors
     /// `state_locked` naming the holder; `interrupted`; `io_error` where the lock file cannot be made.
     pub fn acquire(state: &Path, holder: &Holder, wait: Duration, stop: &Stop) -> Result<Self> {
-        Self::of("state", Code::StateLocked, state, holder, wait, stop)
+        Self::of(state, Mode::Shared, holder, Patience { wait, stop: stop.clone() })
+    }
+
+    /// As [`Lock::acquire`], with nobody else at work: to migrate the state, or replace it.
+    pub fn alone(state: &Path, holder: &Holder, wait: Duration, stop: &Stop) -> Result<Self> {
+        Self::of(state, Mode::Alone, holder, Patience { wait, stop: stop.clone() })
     }
 
     /// Takes the lock of the key store at `keys`, which several states may share.
     ///
     /// # Errors
     /// `keys_locked` naming the holder; `interrupted`; `io_error` where the lock file cannot be made.
-    pub fn keys(keys: &Path, holder: &Holder, wait: Duration, stop: &Stop) -> Result<Self> {
-        Self::of("key store", Code::KeysLocked, keys, holder, wait, stop)
+    pub fn keys(keys: &Path, holder: &Holder, wait: Duration, stop: &Stop) -> Result<Held> {
+        let path = beside(&canonical(keys), ".lock");
+        let found = Patience { wait, stop: stop.clone() }.poll(|| Held::by(&path, holder));
+        found.map_err(|e| unmade("key store", keys, e))?.ok_or_else(|| {
+            let what = format!("key store {} is locked", keys.display());
+            held::taken(Code::KeysLocked, &what, held::holder(&path).flatten())
+        })
     }
 
-    fn of(
-        what: &str,
-        code: Code,
-        named: &Path,
-        holder: &Holder,
-        wait: Duration,
-        stop: &Stop,
-    ) -> Result<Self> {
-        let locked = canonical(named);
+    fn of(state: &Path, mode: Mode, holder: &Holder, patience: Patience) -> Result<Self> {
+        let locked = canonical(state);
         let path = beside(&locked, ".lock");
-        let io = |e: &io::Error| {
-            Error::new(Code::Io, format!("cannot lock {what} {}: {}: {e}", named.display(), path.display()))
-                .hint(format!("the folder of the {what} must exist and be writable"))
+        let unmade = |e| unmade("state", state, e);
+        if !folder_of(&locked).is_dir() {
+            return Err(unmade(Error::new(Code::Io, format!("{}: there is no such folder", path.display()))));
+        }
+        // Alone at first: who finds nobody else looks at how the last runs left the file before anybody writes.
+        let found = patience.poll(|| match Held::take(&path, Mode::Alone)? {
+            None if mode == Mode::Shared => Held::take(&path, Mode::Shared).map(|door| door.zip(Some(false))),
+            // Who has just opened the door to others has let go of it for an instant.
+            Some(_) if mode == Mode::Alone && !lease::runs(&locked)?.is_empty() => Ok(None),
+            door => Ok(door.zip(Some(true))),
+        });
+        let Some((mut door, first)) = found.map_err(unmade)? else {
+            let who = held::holder(&path).flatten();
+            let who = who.or_else(|| lease::runs(&locked).ok()?.into_iter().next().flatten());
+            return Err(held::taken(Code::StateLocked, &format!("state {} is locked", state.display()), who));
         };
-        let deadline = Instant::now().checked_add(wait);
-        let mut file = loop {
-            let mut file = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(&path)
-                .map_err(|e| io(&e))?;
-            match file.try_lock() {
-                // Of a file that was removed meanwhile, a second holder would know nothing.
-                Ok(()) if is_at(&file, &path) => break file,
-                Ok(()) => {}
-                Err(TryLockError::Error(e)) => return Err(io(&e)),
-                Err(TryLockError::WouldBlock) if deadline.is_none_or(|end| Instant::now() < end) => {
-                    stop.check()?;
-                    std::thread::sleep(POLL);
+        let (mut before, mut last_run) = (None, LastRun::Orderly);
+        if first {
+            let mut text = door.text();
+            // Who has just opened the door to others may seem to have left it.
+            if lease::runs(&locked)?.is_empty() {
+                if lease::sweep(&locked)? {
+                    text = holder.text();
                 }
-                Err(TryLockError::WouldBlock) => return Err(taken(what, code, named, &mut file)),
+                last_run = judge(&text, &locked);
             }
+            door.say(&holder.text())
+                .map_err(|e| unmade(Error::new(Code::Io, format!("{}: {e}", path.display()))))?;
+            before = Some(text);
+        }
+        let run = lease::enter(&locked, holder, &patience).map_err(unmade)?;
+        let lock = Self {
+            door,
+            locked,
+            holder: holder.clone(),
+            patience,
+            before,
+            last_run,
+            alone: mode == Mode::Alone,
+            vouched: AtomicBool::new(false),
+            run: Some(run),
         };
-        let before = text(&mut file);
-        rewrite(&mut file, &serde_json::to_string(holder).unwrap_or_default()).map_err(|e| io(&e))?;
-        Ok(Self { file, locked, before, vouched: AtomicBool::new(false) })
+        if last_run == LastRun::Orderly {
+            lock.open_door()?;
+        }
+        Ok(lock)
+    }
+
+    /// Lets others in.
+    fn open_door(&self) -> Result<()> {
+        if self.alone || self.before.is_none() {
+            return Ok(());
+        }
+        self.door.share().map_err(|e| Error::new(Code::Io, format!("cannot share the state: {e}")))
     }
 
     /// How the last run that wrote left the state.
     pub(super) fn last_run(&self) -> LastRun {
-        if self.vouched.load(Ordering::Relaxed) {
-            return LastRun::Orderly;
-        }
-        if serde_json::from_str::<Holder>(&self.before).is_ok() {
-            return LastRun::Killed;
-        }
-        match (serde_json::from_str::<Left>(&self.before), Stamp::of(&self.locked)) {
-            (Ok(Left { left }), Ok(now)) if left == now => LastRun::Orderly,
-            _ => LastRun::Unknown,
-        }
+        if self.vouched.load(Ordering::Relaxed) { LastRun::Orderly } else { self.last_run }
+    }
+
+    /// Whether nobody else is at work.
+    pub(super) const fn is_alone(&self) -> bool {
+        self.alone
+    }
+
+    /// How long another's commit is waited for.
+    pub(super) const fn wait(&self) -> Duration {
+        self.patience.wait
     }
 
     /// The state was found sound: the next run need not look at all of it, unless this one is killed or it is changed by
     /// something else.
-    pub(super) fn vouch(&self) {
-        self.vouched.store(true, Ordering::Relaxed);
+    pub(super) fn vouch(&self) -> Result<()> {
+        if !self.vouched.swap(true, Ordering::Relaxed) && self.last_run != LastRun::Orderly {
+            self.open_door()?;
+        }
+        Ok(())
     }
 
-    /// Something in the state or on its disk went wrong: the next run looks at all of it.
+    /// Something in the state or on its disk went wrong: the next run that finds nobody at work looks at all of it.
     pub fn doubt(&self) {
         self.vouched.store(false, Ordering::Relaxed);
+    }
+
+    /// Takes a lease, waiting for it.
+    ///
+    /// # Errors
+    /// `lease_held` naming the holder; `interrupted`; `io_error`.
+    pub fn lease(&self, lease: &Lease) -> Result<Leased> {
+        lease::wait_for(&self.locked, lease, &self.holder, &self.patience)
+    }
+
+    /// Takes a lease; none where another run holds it.
+    pub fn try_lease(&self, lease: &Lease) -> Result<Option<Leased>> {
+        lease::now(&self.locked, lease, &self.holder)
     }
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        let left = if self.vouched.load(Ordering::Relaxed) {
+        self.run.take();
+        if !lease::runs(&self.locked).is_ok_and(|runs| runs.is_empty()) {
+            return;
+        }
+        let left = if lease::sweep(&self.locked).unwrap_or(true) {
+            // One that was killed beside this one.
+            Some(self.holder.text())
+        } else if self.vouched.load(Ordering::Relaxed) {
             Stamp::of(&self.locked).ok().and_then(|left| serde_json::to_string(&Left { left }).ok())
         } else {
             // Never looked at, it is as it was before.
-            Some(std::mem::take(&mut self.before))
+            Some(self.before.take().unwrap_or_default())
         };
-        // Where this fails, the holder still stands there, and the next run looks at the whole state.
-        let _ = rewrite(&mut self.file, &left.unwrap_or_default());
+        // Where this fails, a holder still stands there, and the next run looks at the whole state.
+        let _ = self.door.say(&left.unwrap_or_default());
+    }
+}
+
+/// Who holds leases on a state, or has it open for writing.
+pub fn leases(state: &Path) -> Result<Vec<LeaseHolder>> {
+    lease::all(&canonical(state))
+}
+
+/// Who holds this lease on a state, if somebody does; the inner one is none where the holder cannot be read.
+#[allow(clippy::option_option, reason = "whether somebody holds it, and who, where that can be read")]
+pub fn lease_holder(state: &Path, lease: &Lease) -> Option<Option<Holder>> {
+    lease::holder_of(&canonical(state), lease)
+}
+
+/// What a lock file that nobody holds says of the state.
+fn judge(text: &str, locked: &Path) -> LastRun {
+    if Holder::of(text).is_some() {
+        return LastRun::Killed;
+    }
+    match (serde_json::from_str::<Left>(text), Stamp::of(locked)) {
+        (Ok(Left { left }), Ok(now)) if left == now => LastRun::Orderly,
+        _ => LastRun::Unknown,
     }
 }
 
@@ -160,37 +227,11 @@ fn canonical(path: &Path) -> PathBuf {
     fs::canonicalize(path).ok().or_else(of_folder).unwrap_or_else(|| path.to_owned())
 }
 
-fn is_at(file: &File, path: &Path) -> bool {
-    let place = |found: fs::Metadata| (found.dev(), found.ino());
-    let (Ok(open), Ok(there)) = (file.metadata(), fs::metadata(path)) else { return false };
-    place(open) == place(there)
-}
-
-/// What a lock file says. One that cannot be read says nothing, and is then rewritten or an error.
-fn text(file: &mut File) -> String {
-    let mut text = String::new();
-    let read = file.seek(SeekFrom::Start(0)).and_then(|_| file.take(MOST).read_to_string(&mut text));
-    read.map(|_| text).unwrap_or_default()
-}
-
-fn rewrite(file: &mut File, text: &str) -> io::Result<()> {
-    file.set_len(0)?;
-    file.seek(SeekFrom::Start(0))?;
-    file.write_all(text.as_bytes())
-}
-
-fn taken(what: &str, code: Code, locked: &Path, file: &mut File) -> Error {
-    let holder = serde_json::from_str::<Holder>(&text(file)).ok();
-    let who = holder.as_ref().map_or_else(
-        || "another run".to_owned(),
-        |h| format!("\"poolctl {}\" (pid {}) since {}", h.command, h.pid, clock::rfc3339(h.since)),
-    );
-    let e = Error::new(code, format!("{what} {} is locked by {who}", locked.display()))
-        .hint(say("wait for it with ").with("wait").of("30s"));
-    match holder {
-        Some(h) => {
-            e.detail("pid", h.pid).detail("command", h.command).detail("since", clock::rfc3339(h.since))
-        }
-        None => e,
+/// An error of a lock that cannot be made.
+fn unmade(what: &str, locked: &Path, e: Error) -> Error {
+    if e.code() != Code::Io {
+        return e;
     }
+    Error::new(Code::Io, format!("cannot lock {what} {}: {e}", locked.display()))
+        .hint(format!("the folder of the {what} must exist and be writable"))
 }

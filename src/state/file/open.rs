@@ -73,11 +73,15 @@ impl State {
         let _ = files::sweep(path);
         let found = identify(&conn, path)?;
         schema::must_be_own(&conn, path, found)?;
+        if found < steps::SCHEMA_VERSION && !lock.is_alone() {
+            return Err(outdated(path, found));
+        }
         match lock.last_run() {
             LastRun::Orderly => {}
             LastRun::Killed => must_be_whole(&conn, path, "quick_check")?,
             LastRun::Unknown => must_be_whole(&conn, path, "integrity_check")?,
         }
+        conn.busy_timeout(lock.wait())?;
         Journal::Wal.set(&conn)?;
         conn.pragma_update(None, "synchronous", "FULL")?;
         if found < steps::SCHEMA_VERSION {
@@ -90,7 +94,7 @@ impl State {
             })?;
             schema::must_be_own(&conn, path, steps::SCHEMA_VERSION)?;
         }
-        lock.vouch();
+        lock.vouch()?;
         conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
         // What takes back a long statement that fails: in bulk each touches so many pages that it would go to a file.
         conn.pragma_update(None, "temp_store", "MEMORY")?;
@@ -186,13 +190,17 @@ impl State {
         noted
     }
 
-    /// To be called when so many rows were written: shrinks the write-ahead log if they are many. A reader in the
-    /// way is no error.
+    /// To be called when so many rows were written: shrinks the write-ahead log if they are many. Readers and writers in
+    /// the way are no error, and are hardly waited for.
     pub fn after_bulk(&self, rows: u64) -> Result<()> {
-        if rows >= BULK_ROWS {
-            self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        if rows < BULK_ROWS {
+            return Ok(());
         }
-        Ok(())
+        let wait: u64 = self.conn.pragma_query_value(None, "busy_timeout", |row| row.get(0))?;
+        self.conn.busy_timeout(connect::INSTANT)?;
+        let shrunk = self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        self.conn.busy_timeout(Duration::from_millis(wait))?;
+        Ok(shrunk?)
     }
 }
 
@@ -264,16 +272,17 @@ fn build(draft: &Path) -> Result<()> {
 /// Refuses a state of another schema than this program's.
 fn is_of_today(conn: &Connection, path: &Path) -> Result<()> {
     let found = identify(conn, path)?;
-    if found == steps::SCHEMA_VERSION {
-        return Ok(());
-    }
+    if found == steps::SCHEMA_VERSION { Ok(()) } else { Err(outdated(path, found)) }
+}
+
+fn outdated(path: &Path, found: u32) -> Error {
     let why = format!(
         "state {} has schema {found}, this poolctl reads schema {}",
         path.display(),
         steps::SCHEMA_VERSION
     );
-    Err(Error::new(Code::StateOutdated, why)
-        .hint(say("run: ").run("state migrate").say(" (it makes a backup first)")))
+    Error::new(Code::StateOutdated, why)
+        .hint(say("run: ").run("state migrate").say(" (it makes a backup first)"))
 }
 
 /// Refuses a file that SQLite finds damaged.

@@ -271,6 +271,7 @@ pub(super) struct Archived {
     pub kind: String,
     pub farmer: String,
     pub block: Option<i64>,
+    pub key: Option<String>,
     pub prev_hash: String,
     pub hash: String,
     /// The whole row.
@@ -280,10 +281,11 @@ pub(super) struct Archived {
 /// The next events after `after`, oldest first.
 pub(super) fn events_after(archive: &Connection, after: i64, limit: usize) -> Result<Vec<Archived>> {
     let sql =
-        "SELECT *, json_extract(payload, '$.block') AS block FROM events WHERE id > ?1 ORDER BY id LIMIT ?2";
+        "SELECT *, json_extract(payload, '$.block') AS block, json_extract(payload, '$.key') AS key FROM events
+         WHERE id > ?1 ORDER BY id LIMIT ?2";
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     rows::all(archive, sql, params![after, limit], |row| {
-        Ok(crate::from_row!(row => Archived { id, kind, block, prev_hash, hash } and {
+        Ok(crate::from_row!(row => Archived { id, kind, block, key, prev_hash, hash } and {
             farmer: row.get("subject")?,
             row: super::tables::kept(EVENTS, row)?,
         }))

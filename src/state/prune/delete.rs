@@ -1,13 +1,14 @@
 //! Deleting what stands in the archive, in steps that are each one transaction: sound after every one of them.
 //!
 //! A step takes events in the order of their ids, what their ledger entries sum to is brought forward, and with a booked
-//! harvest goes all that is left of its pail. What no harvest stands for goes last.
+//! harvest goes all that is left of its pail. What no harvest stands for goes last. Other runs go on meanwhile: each step asks
+//! again whether what was archived may go, and leaves what may not, or was changed since, to a later prune.
 
 use super::archive::{Archived, events_after};
-use super::select::is_harvest;
+use super::select::{Out, block_of_key, is_harvest, is_past};
 use super::tables::{
     ATTEMPTS, Counts, ENTRIES, EVENTS, FARM_ALERTS, HARVESTS, NONCES, OPERATIONS, ORACLE_ALERTS, PLANTINGS,
-    SNAPSHOTS, TABLES, VIOLATIONS, WORKS, delete, kept,
+    SNAPSHOTS, TABLES, VIOLATIONS, WORKS, delete, is_unchanged, kept,
 };
 use crate::columns::at;
 use crate::pruned::{self, Run};
@@ -15,13 +16,13 @@ use crate::{Permit, State, Tx};
 use base::amount::Delta;
 use base::{Code, Error, Progress, Result, Stop, say};
 use rusqlite::types::Value;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 use serde_json::{Map, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
-/// Events, or rows, of one step. Debug builds take small ones, so that the crash tests die between them.
-const STEP: usize = if cfg!(debug_assertions) { 40 } else { 50_000 };
+/// Events, or rows, of one step: others wait for its end. Debug builds take small ones, so that the crash tests die between them.
+const STEP: usize = if cfg!(debug_assertions) { 40 } else { 5_000 };
 
 /// What is deleted after the events: all that the archive has, wherever it is still there.
 const REST: [usize; 9] =
@@ -51,8 +52,7 @@ pub(super) fn run(
         let events = events_after(source.archive, after, STEP)?;
         let Some(last) = events.last() else { break };
         after = last.id;
-        let forward = entries_of(source.archive, &events)?;
-        state.write(permit, |tx| with_events(tx, source, &events, &forward))?;
+        state.write(permit, |tx| with_events(tx, source, &events))?;
         progress.advance(events.len() as u64);
         stop.check()?;
     }
@@ -68,7 +68,7 @@ struct Forward {
     sums: BTreeMap<i64, Delta>,
 }
 
-fn entries_of(archive: &Connection, events: &[Archived]) -> Result<Forward> {
+fn entries_of(archive: &Connection, events: &[&Archived]) -> Result<Forward> {
     let mut statement = archive.prepare_cached("SELECT * FROM ledger_entries WHERE event_id = ?1")?;
     let mut forward = Forward { entries: Vec::new(), sums: BTreeMap::new() };
     for event in events {
@@ -83,11 +83,38 @@ fn entries_of(archive: &Connection, events: &[Archived]) -> Result<Forward> {
     Ok(forward)
 }
 
-fn with_events(tx: &Tx<'_>, source: &Source<'_>, events: &[Archived], forward: &Forward) -> Result<()> {
+/// Those of these events that may still go.
+fn free<'e>(conn: &Connection, events: &'e [Archived]) -> Result<Vec<&'e Archived>> {
+    let (out, mut known) = (Out::read(conn)?, HashMap::new());
+    let mut free = Vec::with_capacity(events.len());
+    for event in events {
+        let block = event.block.or_else(|| block_of_key(event.key.as_deref()?));
+        let Some(pail) = block.map(|block| (block, event.farmer.clone())) else {
+            free.push(event);
+            continue;
+        };
+        let keeps = match known.get(&pail) {
+            Some(keeps) => *keeps,
+            None => out.keeps(conn, &pail)?,
+        };
+        known.insert(pail, keeps);
+        if !keeps {
+            free.push(event);
+        }
+    }
+    Ok(free)
+}
+
+fn with_events(tx: &Tx<'_>, source: &Source<'_>, events: &[Archived]) -> Result<()> {
     let conn = tx.conn();
+    let events = free(conn, events)?;
+    if events.is_empty() {
+        return Ok(());
+    }
+    let forward = entries_of(source.archive, &events)?;
     let mut counts = Counts::default();
     let mut runs: Vec<Run> = Vec::new();
-    for event in events {
+    for event in &events {
         pruned::add_to_runs(&mut runs, event.id, event.prev_hash.clone(), event.hash.clone());
         if is_harvest(&event.kind) {
             pail(conn, source.archive, event, &mut counts)?;
@@ -112,7 +139,7 @@ fn with_events(tx: &Tx<'_>, source: &Source<'_>, events: &[Archived], forward: &
     for entry in &forward.entries {
         gone(ENTRIES, entry)?;
     }
-    for event in events {
+    for event in &events {
         gone(EVENTS, &event.row)?;
     }
     Ok(())
@@ -145,8 +172,11 @@ fn pail(conn: &Connection, archive: &Connection, event: &Archived, counts: &mut 
     Ok(())
 }
 
-/// A transaction with its envelopes.
+/// A transaction with its envelopes, unless another run has planned it anew.
 fn operation(conn: &Connection, archive: &Connection, row: &[Value], counts: &mut Counts) -> Result<()> {
+    if !is_unchanged(conn, OPERATIONS, row)? {
+        return Ok(());
+    }
     let mut statement = archive.prepare_cached("SELECT * FROM operation_attempts WHERE operation_id = ?1")?;
     let mut attempts = statement.query(params![row.first()])?;
     while let Some(attempt) = attempts.next()? {
@@ -167,13 +197,22 @@ fn rest(state: &mut State, permit: Permit<'_>, source: &Source<'_>, table: usize
     let mut more = true;
     while more {
         state.write(permit, |tx| {
-            let mut counts = Counts::default();
+            let (out, mut counts) = (Out::read(tx.conn())?, Counts::default());
             for _ in 0..STEP {
                 let Some(row) = rows_left.next()? else {
                     more = false;
                     break;
                 };
+                let pail = pail_of(table, row)?;
                 let row = kept(table, row)?;
+                let stays = match pail {
+                    Some(pail) => out.keeps(tx.conn(), &pail)?,
+                    None => table == SNAPSHOTS && !is_past(tx.conn(), integer(&row, 0), integer(&row, 1))?,
+                };
+                // What others change is not what was archived any more.
+                if stays || CHANGING.contains(&table) && !is_unchanged(tx.conn(), table, &row)? {
+                    continue;
+                }
                 if table == OPERATIONS {
                     operation(tx.conn(), source.archive, &row, &mut counts)?;
                 } else if delete(tx.conn(), table, &row)? {
@@ -192,6 +231,28 @@ fn rest(state: &mut State, permit: Permit<'_>, source: &Source<'_>, table: usize
         stop.check()?;
     }
     Ok(())
+}
+
+/// Tables with rows that other runs change.
+const CHANGING: [usize; 6] = [NONCES, OPERATIONS, SNAPSHOTS, ORACLE_ALERTS, VIOLATIONS, FARM_ALERTS];
+
+/// The pail that a row is about, where it is about one.
+fn pail_of(table: usize, row: &Row<'_>) -> Result<Option<(i64, String)>> {
+    Ok(match table {
+        PLANTINGS | WORKS | HARVESTS | NONCES => Some((row.get("block_index")?, row.get("farmer_id")?)),
+        OPERATIONS => {
+            let (key, subject): (String, String) = (row.get("key")?, row.get("subject")?);
+            block_of_key(&key).map(|block| (block, subject))
+        }
+        _ => None,
+    })
+}
+
+fn integer(row: &[Value], column: usize) -> i64 {
+    match row.get(column) {
+        Some(Value::Integer(integer)) => *integer,
+        _ => 0,
+    }
 }
 
 /// Row counts as the audit log has them.

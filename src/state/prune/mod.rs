@@ -9,7 +9,7 @@ mod delete;
 mod select;
 mod tables;
 
-use super::{State, WriteContext, meta_get};
+use super::{Lease, State, WriteContext, meta_get};
 use crate::Permit;
 use archive::Archive;
 use base::{Code, Error, Progress, Result, Stop, say};
@@ -100,10 +100,11 @@ pub fn prune_preview(
 /// instead.
 ///
 /// # Errors
-/// `invalid_value` for an age below [`LEAST_AGE`]; `conflict` where `target` exists; `io_error`, `state_error` where the
+/// `invalid_value` for an age below [`LEAST_AGE`]; `lease_held` where another run prunes; `conflict` where `target` exists; `io_error`, `state_error` where the
 /// disk refuses, with nothing deleted; `check_failed`, `state_corrupt`; `interrupted`, to be gone on with.
 pub fn prune(work: &mut WriteContext<'_>, age: Duration, target: Option<&Path>) -> Result<PruneReport> {
     let before = before(work.state.run().clock.now(), age)?;
+    let _lease = work.permit.lease(&Lease::Prune)?;
     let WriteContext { state, permit, progress, stop, .. } = work;
     let permit = *permit;
     // The audit log names the archive, and is read from anywhere.

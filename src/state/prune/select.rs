@@ -27,13 +27,13 @@ enum By {
 const ROUTINE: [(By, &str); 3] = [
     (
         By::Pail,
-        "plant.planted plant.failed work.worked work.improved work.failed work.elsewhere work.refused work.missed \
+        "plant.planted plant.failed work.worked work.improved work.failed work.elsewhere work.refused work.missed work.offered \
          harvest.harvested harvest.harvested_elsewhere harvest.failed",
     ),
     (
         By::Age,
         "extend.extended extend.failed pool.synced oracle.alert.opened oracle.alert.closed risk.violation.opened \
-         risk.violation.closed farm.alert.opened farm.alert.closed",
+         risk.violation.closed farm.alert.opened farm.alert.closed notify.given_up",
     ),
     (By::Transaction, "operation.confirmed operation.failed operation.expired"),
 ];
@@ -107,16 +107,77 @@ impl Retention {
     }
 }
 
-/// Walks over everything that may go.
-pub(super) struct Selection<'a> {
-    conn: &'a Connection,
-    cut: &'a Cut,
-    stop: &'a Stop,
+/// What is out by now: it and what explains it stays.
+pub(super) struct Out {
     /// Pails that are open, by block and farmer.
     open: HashSet<(i64, String)>,
     /// The ledger of each farmer's oldest plant that is out. While its pail is sought, our own harvests since then must be
     /// told from those of others.
     since: HashMap<String, i64>,
+}
+
+impl Out {
+    /// As the state has it.
+    pub fn read(conn: &Connection) -> Result<Self> {
+        let mut out = Self { open: HashSet::new(), since: HashMap::new() };
+        let pails = "SELECT block_index, farmer_id, planted_ledger FROM open_pails";
+        rows::each(conn, pails, [], |row| {
+            let (farmer, ledger): (String, i64) = (row.get("farmer_id")?, row.get("planted_ledger")?);
+            let oldest = out.since.entry(farmer.clone()).or_insert(ledger);
+            *oldest = ledger.min(*oldest);
+            out.open.insert((row.get("block_index")?, farmer));
+            Ok(())
+        })?;
+        Ok(out)
+    }
+
+    /// Whether what was selected of a pail must stay after all: it is open again, or lost, or its payment tells others apart.
+    pub fn keeps(&self, conn: &Connection, pail: &(i64, String)) -> Result<bool> {
+        Ok(self.judge(conn, pail, i64::MAX)? == Retention::Stays)
+    }
+
+    fn judge(&self, conn: &Connection, pail: &(i64, String), before: i64) -> Result<Retention> {
+        if self.open.contains(pail) {
+            return Ok(Retention::Stays);
+        }
+        let (block, farmer) = pail;
+        let ends = "SELECT outcome, at, ledger FROM harvests
+             WHERE farmer_id = ?1 AND block_index = ?2 AND outcome <> 'failed'";
+        let read = |row: &Row<'_>| Ok((row.get("outcome")?, row.get("at")?, row.get("ledger")?));
+        let end: Option<(String, i64, Option<i64>)> = rows::first(conn, ends, params![farmer, block], read)?;
+        if let Some((outcome, at, ledger)) = end {
+            let sought = self.since.get(farmer).is_some_and(|since| ledger.is_none_or(|l| l >= *since));
+            let goes = outcome != "lost" && at < before && !sought;
+            return Ok(if goes { Retention::Goes } else { Retention::Stays });
+        }
+        let plants = "SELECT EXISTS (SELECT 1 FROM plantings
+             WHERE farmer_id = ?1 AND block_index = ?2 AND outcome = 'planted')";
+        let planted: bool = rows::one(conn, plants, params![farmer, block])?;
+        Ok(if planted { Retention::Stays } else { Retention::Never })
+    }
+}
+
+/// The block of a transaction on one pail, by the key of its operation.
+pub(super) fn block_of_key(key: &str) -> Option<i64> {
+    let mut parts = key.split(':');
+    // Others are about several pails, or what lies below them.
+    parts.next().filter(|kind| matches!(*kind, "plant" | "work" | "harvest"))?;
+    parts.nth(2)?.parse().ok()
+}
+
+/// Whether a past sync of a pool is one that goes: all but the newest two, the last one and the rate before it.
+pub(super) fn is_past(conn: &Connection, pool: i64, block: i64) -> Result<bool> {
+    let sql = "SELECT coalesce(?2 < (SELECT max(s.block_number) FROM pool_snapshots s JOIN pools p ON p.id = s.pool_id
+             WHERE s.pool_id = ?1 AND s.block_number < p.synced_block), 0)";
+    rows::one(conn, sql, params![pool, block])
+}
+
+/// Walks over everything that may go.
+pub(super) struct Selection<'a> {
+    conn: &'a Connection,
+    cut: &'a Cut,
+    stop: &'a Stop,
+    out: Out,
     verdicts: HashMap<(i64, String), Retention>,
     /// Harvests that go, by their rows and by their events.
     harvests: [u64; 2],
@@ -125,18 +186,7 @@ pub(super) struct Selection<'a> {
 impl<'a> Selection<'a> {
     /// On one moment of the state.
     pub fn new(conn: &'a Connection, cut: &'a Cut, stop: &'a Stop) -> Result<Self> {
-        let (mut open, mut since) = (HashSet::new(), HashMap::new());
-        let mut statement = conn.prepare("SELECT block_index, farmer_id, planted_ledger FROM open_pails")?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let (farmer, ledger): (String, i64) = (row.get("farmer_id")?, row.get("planted_ledger")?);
-            let oldest = since.entry(farmer.clone()).or_insert(ledger);
-            *oldest = ledger.min(*oldest);
-            open.insert((row.get("block_index")?, farmer));
-        }
-        drop(rows);
-        drop(statement);
-        Ok(Self { conn, cut, stop, open, since, verdicts: HashMap::new(), harvests: [0; 2] })
+        Ok(Self { conn, cut, stop, out: Out::read(conn)?, verdicts: HashMap::new(), harvests: [0; 2] })
     }
 
     /// Hands every row that goes to `sink`.
@@ -196,33 +246,12 @@ impl<'a> Selection<'a> {
         if let Some(known) = self.verdicts.get(&pail) {
             return Ok(*known);
         }
-        let verdict = self.judge(&pail)?;
+        let verdict = self.out.judge(self.conn, &pail, self.cut.before)?;
         if self.verdicts.len() >= REMEMBERED {
             self.verdicts.clear();
         }
         self.verdicts.insert(pail, verdict);
         Ok(verdict)
-    }
-
-    fn judge(&self, pail: &(i64, String)) -> Result<Retention> {
-        if self.open.contains(pail) {
-            return Ok(Retention::Stays);
-        }
-        let (block, farmer) = pail;
-        let ends = "SELECT outcome, at, ledger FROM harvests
-             WHERE farmer_id = ?1 AND block_index = ?2 AND outcome <> 'failed'";
-        let read = |row: &Row<'_>| Ok((row.get("outcome")?, row.get("at")?, row.get("ledger")?));
-        let end: Option<(String, i64, Option<i64>)> =
-            rows::first(self.conn, ends, params![farmer, block], read)?;
-        if let Some((outcome, at, ledger)) = end {
-            let sought = self.since.get(farmer).is_some_and(|since| ledger.is_none_or(|l| l >= *since));
-            let goes = outcome != "lost" && at < self.cut.before && !sought;
-            return Ok(if goes { Retention::Goes } else { Retention::Stays });
-        }
-        let plants = "SELECT EXISTS (SELECT 1 FROM plantings
-             WHERE farmer_id = ?1 AND block_index = ?2 AND outcome = 'planted')";
-        let planted: bool = rows::one(self.conn, plants, params![farmer, block])?;
-        Ok(if planted { Retention::Stays } else { Retention::Never })
     }
 
     fn operations(&mut self, sink: &mut dyn Sink, progress: &mut dyn FnMut(u64)) -> Result<()> {
@@ -297,12 +326,12 @@ impl<'a> Selection<'a> {
                 By::Pail => row.get::<_, Option<i64>>("block")?,
                 By::Transaction => {
                     let key: Option<String> = row.get("key")?;
-                    let mut parts = key.as_deref().unwrap_or_default().split(':');
-                    let kind = parts.next().filter(|kind| old && TRANSACTIONS.contains(kind));
-                    let Some(kind) = kind else { continue };
-                    // Others are about several pails, or what lies below them.
-                    let of_one = matches!(kind, "plant" | "work" | "harvest");
-                    parts.nth(2).filter(|_| of_one).and_then(|block| block.parse().ok())
+                    let key = key.as_deref().unwrap_or_default();
+                    let kind = key.split(':').next().filter(|kind| old && TRANSACTIONS.contains(kind));
+                    if kind.is_none() {
+                        continue;
+                    }
+                    block_of_key(key)
                 }
             };
             let goes = match pail {

@@ -153,6 +153,21 @@ pub(super) fn kept(table: usize, row: &Row<'_>) -> Result<Vec<Value>> {
     Ok((0..columns).map(|column| row.get(column)).collect::<Result<_, _>>()?)
 }
 
+/// Whether the row with the key of `archived` is there, and the very same: other runs change rows of some tables.
+pub(super) fn is_unchanged(conn: &Connection, table: usize, archived: &[Value]) -> Result<bool> {
+    let Some(Table { name, key, .. }) = TABLES.get(table) else { return Ok(false) };
+    let clause = key.join(" AND ");
+    let mut statement = conn.prepare_cached(&format!("SELECT * FROM {name} WHERE {clause}"))?;
+    let mut rows = statement.query(params_from_iter(archived.iter().take(key.len())))?;
+    let Some(row) = rows.next()? else { return Ok(false) };
+    for (column, value) in archived.iter().enumerate() {
+        if row.get_ref(column)? != ValueRef::from(value) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// Deletes the row with the key of `archived`, if it is there: it must be the very same row.
 pub(super) fn delete(conn: &Connection, table: usize, archived: &[Value]) -> Result<bool> {
     let Some(Table { name, key, .. }) = TABLES.get(table) else { return Ok(false) };

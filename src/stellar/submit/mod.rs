@@ -9,6 +9,7 @@ pub use prepare::{Rehearsal, StellarNetwork, rehearse};
 
 use crate::Percentile;
 use crate::diagnostics::Raised;
+use crate::protocol::Newer;
 use crate::replies::{Landed, Ledger};
 use crate::results::{Failure, Kind, failure};
 use crate::transaction::{Action, Signers, read};
@@ -69,6 +70,8 @@ pub struct Effect {
     pub value: Option<ScVal>,
     /// The events that it left, in order.
     pub events: Vec<ContractEvent>,
+    /// What it returned cannot be read here: it is in a form of this protocol.
+    pub newer: Option<Newer>,
 }
 
 /// The network's own account of a failure.
@@ -105,6 +108,7 @@ impl From<Landed> for outbox::Landed<Stellar> {
             fee_charged: landed.result.fee_charged,
             value: landed.value,
             events: landed.events,
+            newer: landed.newer,
         };
         Self { effect, failure }
     }

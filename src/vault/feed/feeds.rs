@@ -28,6 +28,8 @@ pub struct Feed {
     pub description: Option<String>,
     /// Refusals in a row.
     pub failure_streak: u64,
+    /// Time of the block that it answered at last, seconds since 1970.
+    pub answered_at: Option<u64>,
 }
 
 impl Feed {
@@ -69,12 +71,8 @@ pub async fn add(
     ask: &AddFeed,
     at: At,
 ) -> Result<(Feed, bool, Option<ViewStamp>)> {
-    if let Some(feed) = all(work.state.conn())?.into_iter().find(|feed| feed.name == ask.name) {
-        if feed.asset == ask.asset && feed.source == ask.source && feed.limits == ask.limits {
-            return Ok((feed, false, None));
-        }
-        let why = format!("the name \"{}\" is taken by a feed of {}", feed.name, feed.asset);
-        return Err(Error::new(Code::Conflict, why).hint(say("see it with: ").run("oracle list")));
+    if let Some(feed) = known(work.state.conn(), ask)? {
+        return Ok((feed, false, None));
     }
     let (description, view) = match chain.filter(|_| ask.source.address().is_some()) {
         None => (None, None),
@@ -85,7 +83,11 @@ pub async fn add(
             (description, Some(view))
         }
     };
-    let feed = work.state.write(work.permit, |tx| {
+    work.state.write(work.permit, |tx| {
+        if let Some(feed) = known(tx.conn(), ask)? {
+            // Another run was faster.
+            return Ok((feed, false, None));
+        }
         let price = ask.source.fixed().map(|price| price.to_string());
         let address = ask.source.address().map(|address| address.to_string());
         rows::run(
@@ -113,9 +115,18 @@ pub async fn add(
             &json!({ "asset": ask.asset, "kind": ask.source.as_str(), "address": address,
                      "fixed_price_e18": price, "view": view }),
         )?;
-        find(tx.conn(), &ask.name)
-    })?;
-    Ok((feed, true, view))
+        Ok((find(tx.conn(), &ask.name)?, true, view))
+    })
+}
+
+/// The same feed if it is there; another one of that name is a conflict.
+fn known(conn: &Connection, ask: &AddFeed) -> Result<Option<Feed>> {
+    let Some(feed) = all(conn)?.into_iter().find(|feed| feed.name == ask.name) else { return Ok(None) };
+    if feed.asset == ask.asset && feed.source == ask.source && feed.limits == ask.limits {
+        return Ok(Some(feed));
+    }
+    let why = format!("the name \"{}\" is taken by a feed of {}", feed.name, feed.asset);
+    Err(Error::new(Code::Conflict, why).hint(say("see it with: ").run("oracle list")))
 }
 
 /// Sees that a feed's contract answers like one of its kind. A fixed price has none.
@@ -125,11 +136,16 @@ pub async fn examine(view: &PinnedView, feed: &Feed) -> Result<()> {
 
 const FEED: &str =
     "SELECT id, name, asset, kind, address, max_staleness_sec, min_e18, max_e18, max_deviation_ppm,
-     description, failure_streak, fixed_price_e18 FROM oracle_feeds";
+     description, failure_streak, fixed_price_e18, answered_at FROM oracle_feeds";
 
 /// Every feed by id.
 pub fn all(conn: &Connection) -> Result<Vec<Feed>> {
     collect(conn, "ORDER BY id", params![])
+}
+
+/// A feed by its row id, as it stands now; `None` where it is gone.
+pub(crate) fn by_id(conn: &Connection, id: i64) -> Result<Option<Feed>> {
+    rows::first(conn, &format!("{FEED} WHERE id = ?1"), [id], read)
 }
 
 /// The feeds of an asset by id; none is an error.
@@ -193,6 +209,7 @@ fn read(row: &Row<'_>) -> Result<Feed> {
         },
         description: row.get("description")?,
         failure_streak: row.get("failure_streak")?,
+        answered_at: row.get("answered_at")?,
     })
 }
 

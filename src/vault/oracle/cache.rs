@@ -1,8 +1,9 @@
 //! The price cache: the last accepted quote of each feed, and whether it still serves.
 
 use crate::feed::{Feed, of_asset};
+use crate::pool::Asset;
 use base::amount::Base;
-use base::{Result, clock};
+use base::{Code, Result, clock};
 use evm::{BlockRef, ViewStamp};
 use rusqlite::{Connection, Row, params};
 use state::columns::{at, maybe_at};
@@ -56,6 +57,18 @@ pub fn cached(conn: &Connection, asset: &str, now: i64, max_age_sec: Option<u64>
         return Ok(feeds.first().and_then(Price::fixed));
     }
     feeds.iter().find_map(|feed| of_feed(conn, feed, now, max_age_sec).transpose()).transpose()
+}
+
+/// The cached price of a token that is within its feed's staleness. Feeds name it by its address or its symbol.
+pub fn cached_of(conn: &Connection, asset: &Asset, now: i64) -> Result<Option<Price>> {
+    for name in [asset.address.to_string(), asset.symbol.to_ascii_uppercase()] {
+        match cached(conn, &name, now, None) {
+            Ok(None) => {}
+            Err(e) if e.code() == Code::UnknownAsset => {}
+            found => return found,
+        }
+    }
+    Ok(None)
 }
 
 fn of_feed(conn: &Connection, feed: &Feed, now: i64, max_age_sec: Option<u64>) -> Result<Option<Price>> {

@@ -4,14 +4,14 @@ use super::cache::{self, Price, Reading, cached};
 use super::sequencer::{Sequencer, standing};
 use crate::feed::quote::{RawQuote, Refusal, accept};
 use crate::feed::source::{QuoteDecoder, sol::AggregatorV3Interface as Aggregator};
-use crate::feed::{Feed, of_asset};
+use crate::feed::{self, Feed, of_asset};
 use crate::pool;
 use crate::risk;
 use crate::risk::rules::{self, Rule, RuleResult};
 use base::{Code, Error, Result, say};
 use config::Config;
 use evm::{At, Chain, PinnedView, ViewStamp, is_silence};
-use rusqlite::params;
+use rusqlite::{Connection, params};
 use serde_json::json;
 use state::alert::{self, Subject};
 use state::{Tx, WriteContext, rows};
@@ -37,15 +37,36 @@ pub enum Deviation {
 
 /// Reads `feeds` at one block. Fixed prices are what they are, and need no chain. Where the chain is silent, every feed that has
 /// a contract is marked `unreachable`.
+///
+/// What another run has read at a later block meanwhile stays: an older answer is returned, and changes nothing.
 pub async fn fetch(
     work: &mut WriteContext<'_>,
-    chain: impl FnOnce() -> Result<Chain>,
+    chain: impl Fn() -> Result<Chain>,
     feeds: &[Feed],
     at: At,
     deviation: Deviation,
 ) -> Result<(Option<ViewStamp>, Vec<Fetched>)> {
-    let sequencer = sequencer(work.config)?;
     let judge = Judge { threshold: work.config.number("risk.failure_streak")?, deviation };
+    state::anew_async(async || {
+        let feeds = feeds.iter().map(|feed| now(work.state.conn(), feed)).collect::<Result<Vec<Feed>>>()?;
+        fetch_once(work, &chain, &feeds, at, judge).await
+    })
+    .await
+}
+
+/// A feed as it stands now.
+fn now(conn: &Connection, feed: &Feed) -> Result<Feed> {
+    feed::by_id(conn, feed.id)?.map_or_else(|| feed::find(conn, &feed.name), Ok)
+}
+
+async fn fetch_once(
+    work: &mut WriteContext<'_>,
+    chain: impl Fn() -> Result<Chain>,
+    feeds: &[Feed],
+    at: At,
+    judge: Judge,
+) -> Result<(Option<ViewStamp>, Vec<Fetched>)> {
+    let sequencer = sequencer(work.config)?;
     let answers = if feeds.iter().any(|feed| feed.source.address().is_some()) {
         let known =
             pool::newest_known(&pool::list(work.state.conn())?).max(cache::newest(work.state.conn())?);
@@ -61,7 +82,11 @@ pub async fn fetch(
                 let silent = Refusal::Unreachable(e.to_string());
                 work.state.write(work.permit, |tx| {
                     let mut read = feeds.iter().filter(|feed| feed.source.address().is_some());
-                    read.try_for_each(|feed| judge.refused(tx, feed, &silent))
+                    read.try_for_each(|feed| {
+                        // One that has answered another run meanwhile is not silent.
+                        let heard = is_as_read(tx.conn(), feed)?.answered_at != feed.answered_at;
+                        if heard { Ok(()) } else { judge.refused(tx, feed, &silent) }
+                    })
                 })?;
                 return Err(e);
             }
@@ -77,16 +102,24 @@ pub async fn fetch(
         feeds
             .iter()
             .map(|feed| {
-                let result = match (Price::fixed(feed), quotes.next()) {
+                let feed = is_as_read(tx.conn(), feed)?;
+                let result = match (Price::fixed(&feed), quotes.next()) {
                     (Some(price), _) => Ok(price),
-                    (None, Some((answers, quote))) => judge.quote(tx, feed, answers, quote.clone())?,
+                    (None, Some((answers, quote))) => judge.quote(tx, &feed, answers, quote.clone())?,
                     (None, None) => Err(Refusal::Unreachable("the feed was not read".into())),
                 };
-                Ok(Fetched { feed: feed.clone(), result })
+                Ok(Fetched { feed, result })
             })
             .collect::<Result<Vec<_>>>()
     })?;
     Ok((view, fetched))
+}
+
+/// A feed as it stands now; `state_changed` where that is no longer the one that was read.
+fn is_as_read(conn: &Connection, read: &Feed) -> Result<Feed> {
+    let same = |now: &Feed| (&now.asset, now.source) == (&read.asset, read.source);
+    let changed = || state::changed(format_args!("feed \"{}\"", read.name));
+    feed::by_id(conn, read.id)?.filter(same).ok_or_else(changed)
 }
 
 fn sequencer(config: &Config) -> Result<Option<Sequencer>> {
@@ -150,13 +183,28 @@ impl Judge {
             };
             Ok((quote.updated_at, price))
         });
+        // An older answer than the last one is no news.
+        let is_news = feed.answered_at <= Some(*block_time);
+        if is_news {
+            let sql = "UPDATE oracle_feeds SET answered_at = ?2 WHERE id = ?1";
+            rows::run(tx.conn(), sql, params![feed.id, block_time])?;
+        }
         let (updated_at, (price_e18, moved)) = match result {
             Ok(accepted) => accepted,
             Err(refusal) => {
-                self.refused(tx, feed, &refusal)?;
+                if is_news {
+                    self.refused(tx, feed, &refusal)?;
+                }
                 return Ok(Err(refusal));
             }
         };
+        let age_sec = block_time.saturating_sub(updated_at);
+        let read = Reading { updated_at, age_sec, view: view.clone() };
+        let price =
+            Price { feed: feed.name.clone(), asset: feed.asset.clone(), price_e18, read: Some(read.clone()) };
+        if !is_news {
+            return Ok(Ok(price));
+        }
         if moved {
             let last = last_good.map(|last| last.to_string());
             tx.event(
@@ -165,12 +213,9 @@ impl Judge {
                 &json!({ "last_e18": last, "price_e18": price_e18.to_string(), "view": view }),
             )?;
         }
-        let age_sec = block_time.saturating_sub(updated_at);
-        let read = Reading { updated_at, age_sec, view: view.clone() };
         cache::put(tx, feed, price_e18, &read, *block_time)?;
         accepted(tx, feed)?;
-        let (feed, asset) = (feed.name.clone(), feed.asset.clone());
-        Ok(Ok(Price { feed, asset, price_e18, read: Some(read) }))
+        Ok(Ok(price))
     }
 
     /// Counts a refusal; one too many in a row opens the breaker of every pool whose asset the feed prices.
@@ -210,7 +255,7 @@ fn alerts(tx: &Tx<'_>, feed: &Feed, refusal: Option<&Refusal>) -> Result<()> {
 /// degraded. An error names each feed and why.
 pub async fn price(
     work: &mut WriteContext<'_>,
-    chain: impl FnOnce() -> Result<Chain>,
+    chain: impl Fn() -> Result<Chain>,
     asset: &str,
     at: At,
 ) -> Result<(Price, Option<Error>)> {

@@ -103,7 +103,7 @@ impl Aggregate {
 /// result.
 pub async fn aggregate(
     work: &mut WriteContext<'_>,
-    chain: impl FnOnce() -> Result<Chain>,
+    chain: impl Fn() -> Result<Chain>,
     asset: &str,
     min_quorum: Option<usize>,
     max_spread_ppm: u32,

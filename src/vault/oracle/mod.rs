@@ -5,6 +5,6 @@ mod fetch;
 pub mod median;
 pub mod sequencer;
 
-pub use cache::{Price, Reading, Standing, cached, standings};
+pub use cache::{Price, Reading, Standing, cached, cached_of, standings};
 pub use fetch::{Deviation, Fetched, fetch, price};
 pub use median::{Aggregate, aggregate};

@@ -9,7 +9,7 @@ use super::token::{Asset, put_asset, sane_decimals, symbol_of, token};
 use alloy::primitives::Address;
 use base::{Code, Error, Result, say};
 use evm::{At, CallError, Chain, PinnedView, ViewStamp};
-use rusqlite::params;
+use rusqlite::{Connection, params};
 use serde_json::json;
 use state::columns::db_block;
 use state::{WriteContext, rows};
@@ -70,12 +70,17 @@ pub struct Added {
 
 /// Looks at the contract and adds it; adding the same again changes nothing.
 pub async fn add(work: &mut WriteContext<'_>, chain: &Chain, ask: &AddPool, at: At) -> Result<Added> {
-    if let Some(pool) = known(work, ask)? {
-        return Ok(Added { pool, new: false, view: None, risk_engine: None });
+    let already = |pool| Added { pool, new: false, view: None, risk_engine: None };
+    if let Some(pool) = known(work.state.conn(), ask)? {
+        return Ok(already(pool));
     }
     let seen = chain.view(at, async |view| look(view, ask).await).await?;
     let Seen { abi, asset, share, contract, deploy_block, view, risk_engine } = seen;
-    let pool = work.state.write(work.permit, |tx| {
+    work.state.write(work.permit, |tx| {
+        if let Some(pool) = known(tx.conn(), ask)? {
+            // Another run was faster.
+            return Ok(already(pool));
+        }
         put_asset(tx.conn(), &asset)?;
         if ask.symbol.is_some() {
             rows::run(
@@ -109,14 +114,12 @@ pub async fn add(work: &mut WriteContext<'_>, chain: &Chain, ask: &AddPool, at: 
             &json!({ "address": ask.address.to_string(), "abi": abi.as_str(), "asset": asset.address.to_string(),
                      "symbol": asset.symbol, "deploy_block": deploy_block, "view": view }),
         )?;
-        Ok(pool)
-    })?;
-    Ok(Added { pool, new: true, view: Some(view), risk_engine })
+        Ok(Added { pool, new: true, view: Some(view), risk_engine })
+    })
 }
 
 /// The same pool if it is there; another one of that name or address is a conflict.
-fn known(work: &WriteContext<'_>, ask: &AddPool) -> Result<Option<Pool>> {
-    let conn = work.state.conn();
+fn known(conn: &Connection, ask: &AddPool) -> Result<Option<Pool>> {
     let sql = "SELECT name FROM pools WHERE name = ?1 OR address = ?2 ORDER BY name = ?1 DESC";
     let taken: Option<String> = rows::value(conn, sql, params![ask.name, ask.address.to_string()])?;
     let Some(taken) = taken else { return Ok(None) };

@@ -153,34 +153,45 @@ pub fn keep(
     view: &PinnedView,
     found: &[(&Pool, Contract)],
 ) -> Result<HashMap<i64, String>> {
+    if found.iter().all(|(pool, contract)| News::of(pool, contract).is_none()) {
+        return Ok(HashMap::new());
+    }
     let block = view.block().number;
-    let mut changed = HashMap::new();
-    let mut news = Vec::new();
-    for (pool, contract) in found {
+    work.state.write(work.permit, |tx| {
+        let mut changed = HashMap::new();
+        for (pool, contract) in found {
+            // As it stands now: the operator may have accepted the change meanwhile.
+            let pool = store::by_id(tx.conn(), pool.id)?;
+            let Some(News { accepted, change }) = News::of(&pool, contract) else { continue };
+            if pool.contract.is_none() {
+                put(tx, pool.id, &accepted, block)?;
+            }
+            set_found(tx, &pool, change.as_ref().map(|_| contract), block)?;
+            let why = change.as_ref().map(|why| format!("{why}; {}", remedy(&pool.name)));
+            alert::edge(tx, Subject::Pool(pool.id, &pool.name), CHANGED, why.as_deref())?;
+            changed.extend(change.map(|why| (pool.id, why)));
+        }
+        Ok(changed)
+    })
+}
+
+/// What is to be kept of a contract that was read.
+struct News {
+    /// What is accepted.
+    accepted: Contract,
+    /// How it is something else.
+    change: Option<String>,
+}
+
+impl News {
+    /// `None` where it is what it was, and nothing else was found before.
+    fn of(pool: &Pool, contract: &Contract) -> Option<Self> {
         let first = || Contract { asset_decimals: Some(pool.asset.decimals), ..contract.clone() };
         let accepted = pool.contract.as_ref().map_or_else(first, |known| known.accepted.clone());
         let change = (accepted != *contract).then(|| difference(&accepted, contract));
         let held = pool.contract.as_ref().is_some_and(|known| known.found.is_some());
-        if pool.contract.is_none() || held || change.is_some() {
-            news.push((*pool, accepted, contract, change.clone()));
-        }
-        changed.extend(change.map(|why| (pool.id, why)));
+        (pool.contract.is_none() || held || change.is_some()).then_some(Self { accepted, change })
     }
-    if news.is_empty() {
-        return Ok(changed);
-    }
-    work.state.write(work.permit, |tx| {
-        for (pool, accepted, contract, change) in &news {
-            if pool.contract.is_none() {
-                put(tx, pool.id, accepted, block)?;
-            }
-            set_found(tx, pool, change.as_ref().map(|_| *contract), block)?;
-            let why = change.as_ref().map(|why| format!("{why}; {}", remedy(&pool.name)));
-            alert::edge(tx, Subject::Pool(pool.id, &pool.name), CHANGED, why.as_deref())?;
-        }
-        Ok(())
-    })?;
-    Ok(changed)
 }
 
 /// Keeps what the contract of a new pool is.
@@ -221,13 +232,18 @@ fn set_found(tx: &Tx<'_>, pool: &Pool, found: Option<&Contract>, block: u64) -> 
     )
 }
 
-/// Accepts how a pool's contract changed, as the operator was shown it: what was found is what it is from now on.
+/// Accepts how a pool's contract changed, as the operator was shown it: what was found is what it is from now on. Returns false
+/// where another run has accepted just that.
 ///
 /// # Errors
 /// `conflict` where the change is not the one that was shown; `not_a_contract` for decimals that no amount can have.
-pub fn accept(work: &mut WriteContext<'_>, agreed: &ValuePermit<'_>, pool: &Pool) -> Result<()> {
+pub fn accept(work: &mut WriteContext<'_>, agreed: &ValuePermit<'_>, pool: &Pool) -> Result<bool> {
     work.state.write(agreed.permit(), |tx| {
-        let now = store::find(tx.conn(), &pool.name)?.contract;
+        let now = store::by_id(tx.conn(), pool.id)?.contract;
+        let shown = pool.contract.as_ref().map(Known::last);
+        if now.as_ref().is_some_and(|now| now.found.is_none() && shown == Some(&now.accepted)) {
+            return Ok(false);
+        }
         let Some(Known { accepted, found: Some((found, block)), .. }) =
             now.filter(|now| Some(now) == pool.contract.as_ref())
         else {
@@ -264,13 +280,13 @@ pub fn accept(work: &mut WriteContext<'_>, agreed: &ValuePermit<'_>, pool: &Pool
         tx.event(
             "pool.change_accepted",
             &pool.name,
-            &json!({ "before": shown(&accepted), "now": shown(&found), "found_at_block": block }),
+            &json!({ "before": told(&accepted), "now": told(&found), "found_at_block": block }),
         )?;
-        Ok(())
+        Ok(true)
     })
 }
 
-fn shown(contract: &Contract) -> Value {
+fn told(contract: &Contract) -> Value {
     json!({
         "code_hash": contract.code_hash.to_string(),
         "implementation": contract.implementation.map(|it| it.to_string()),

@@ -56,6 +56,38 @@ pub fn list_members(conn: &Connection, after: i64, limit: u32) -> Result<Vec<Mem
     rows::all(conn, sql, params![after, limit], read)
 }
 
+/// How many members there are; `None` where they are too many to count.
+pub fn member_count(conn: &Connection) -> Result<Option<u64>> {
+    let sql = "SELECT count(*) FROM (SELECT 1 FROM members LIMIT ?1)";
+    rows::count(conn, sql, [rows::UNCOUNTED])
+}
+
+/// A member's part of a pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// Who.
+    pub member: Member,
+    /// Share base units.
+    pub shares: Base,
+}
+
+/// The holders of a pool, the largest first: `limit` of them, behind one who has so many shares and this row id.
+pub fn holders(
+    conn: &Connection,
+    pool: &Pool,
+    after: Option<(Base, i64)>,
+    limit: u32,
+) -> Result<Vec<Holder>> {
+    // Digits without leading zeros are in the order of their numbers: first by length, then as texts.
+    let sql = "SELECT m.id, m.address, m.name, s.shares FROM user_pool_shares s JOIN members m ON m.id = s.member_id
+         WHERE s.pool_id = ?1 AND s.shares <> '0'
+             AND (?2 IS NULL OR (length(s.shares), s.shares, -m.id) < (length(?2), ?2, -?3))
+         ORDER BY length(s.shares) DESC, s.shares DESC, m.id LIMIT ?4";
+    let (shares, id) = after.unzip();
+    let values = params![pool.id, shares.map(|shares| shares.to_string()), id, limit];
+    rows::all(conn, sql, values, |row| Ok(Holder { member: read(row)?, shares: at(row, "shares")? }))
+}
+
 /// Names a member, known or new; `conflict` where another one has the name. Returns it and whether anything changed.
 pub fn add_member(tx: &Tx<'_>, address: Address, name: Option<&str>) -> Result<(Member, bool)> {
     if let Some(name) = name {

@@ -14,10 +14,13 @@ mod token;
 pub use add::{AddPool, Added, add};
 pub use holders::{Deposit, each_movement, holders_match, holding, holdings_before, opening_matched};
 pub use holdings::{Holdings, MemberId, Movement};
-pub use members::{AVAILABLE, Member, add_member, find_member, list_members, member_pools};
+pub use members::{
+    AVAILABLE, Holder, Member, add_member, find_member, holders as holders_by_size, list_members,
+    member_count, member_pools,
+};
 pub use rate::underlying;
 pub use store::{
-    HistoryPoint, Pool, Snapshot, find, history, holder_count, list, newest_known, rate_before, select,
-    snapshot, snapshots,
+    HistoryPoint, Pool, Snapshot, Stand, by_id, find, history, holder_count, list, newest_known, rate_before,
+    select, snapshot, snapshots, stand,
 };
 pub use token::{Asset, asset, put_asset, token};

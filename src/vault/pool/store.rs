@@ -45,6 +45,17 @@ pub struct Pool {
     pub synced_block: Option<u64>,
     /// What its contract is, once that was looked at.
     pub contract: Option<Known>,
+    /// How often stored transfers were taken back or replaced.
+    pub rewrites: u64,
+}
+
+/// Which of a pool's transfers are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stand {
+    /// They are replayed through this block.
+    pub cursor: Option<(u64, B256)>,
+    /// How often some were taken back or replaced.
+    pub rewrites: u64,
 }
 
 impl Pool {
@@ -73,6 +84,7 @@ impl Pool {
             cursor: None,
             synced_block: None,
             contract: None,
+            rewrites: 0,
         }
     }
 
@@ -84,6 +96,11 @@ impl Pool {
     /// First block whose transfers are not replayed yet.
     pub fn next_block(&self) -> u64 {
         self.cursor.map_or(self.deploy_block, |(block, _)| block + 1)
+    }
+
+    /// Which of its transfers are stored.
+    pub const fn stand(&self) -> Stand {
+        Stand { cursor: self.cursor, rewrites: self.rewrites }
     }
 
     /// Whether its contract has to answer `paused()` at a block.
@@ -126,7 +143,7 @@ impl Snapshot {
 
 const POOL: &str = "SELECT p.id, p.name, p.address, p.abi, p.asset, a.symbol, a.decimals, p.share_symbol,
      p.share_decimals, p.deploy_block, p.max_rate_drop_ppm, p.reward_genesis_block, p.reward_cursor_block,
-     p.reward_carry, p.cursor_block, p.cursor_hash, p.synced_block,
+     p.reward_carry, p.cursor_block, p.cursor_hash, p.synced_block, p.rewrites,
      c.code_hash, c.implementation, c.asset_decimals, c.can_pause, c.from_block,
      c.found_code_hash, c.found_implementation, c.found_asset_decimals, c.found_can_pause, c.found_block
      FROM pools p JOIN assets a ON a.address = p.asset LEFT JOIN pool_contracts c ON c.pool_id = p.id";
@@ -153,6 +170,25 @@ pub fn find(conn: &Connection, name: &str) -> Result<Pool> {
         }
         None => e.hint(say("see them with: ").run("pool list")),
     })
+}
+
+/// A pool by its row id, as it stands now.
+pub fn by_id(conn: &Connection, id: i64) -> Result<Pool> {
+    let missing = || Error::corrupt(format!("there is no pool with the row id {id}"));
+    rows::first(conn, &format!("{POOL} WHERE p.id = ?1"), [id], read_pool)?.ok_or_else(missing)
+}
+
+/// Which of a pool's transfers are stored now.
+pub fn stand(conn: &Connection, id: i64) -> Result<Stand> {
+    let sql = "SELECT cursor_block, cursor_hash, rewrites FROM pools WHERE id = ?1";
+    let missing = || Error::corrupt(format!("there is no pool with the row id {id}"));
+    rows::first(conn, sql, [id], |row| Ok(Stand { cursor: cursor(row)?, rewrites: row.get("rewrites")? }))?
+        .ok_or_else(missing)
+}
+
+/// The block through which transfers are replayed, with its hash.
+fn cursor(row: &Row<'_>) -> Result<Option<(u64, B256)>> {
+    Ok(row.get::<_, Option<_>>("cursor_block")?.zip(maybe_at(row, "cursor_hash")?))
 }
 
 /// The address that stands for a name, in its checksummed form; names never begin with `0x`.
@@ -193,7 +229,7 @@ pub fn newest_known(pools: &[Pool]) -> u64 {
 
 fn read_pool(row: &Row<'_>) -> Result<Pool> {
     Ok(state::from_row!(row => Pool {
-        id, name, abi, share_symbol, share_decimals, deploy_block, max_rate_drop_ppm, synced_block
+        id, name, abi, share_symbol, share_decimals, deploy_block, max_rate_drop_ppm, synced_block, rewrites
     } at { address, reward_carry } and {
         asset: Asset {
             address: at(row, "asset")?,
@@ -202,7 +238,7 @@ fn read_pool(row: &Row<'_>) -> Result<Pool> {
         },
         reward_genesis: row.get("reward_genesis_block")?,
         reward_cursor: row.get("reward_cursor_block")?,
-        cursor: row.get::<_, Option<_>>("cursor_block")?.zip(maybe_at(row, "cursor_hash")?),
+        cursor: cursor(row)?,
         contract: known::of_row(row)?,
     }))
 }
@@ -268,6 +304,8 @@ pub fn rate_before(conn: &Connection, pool: &Pool, block: u64) -> Result<Option<
 pub struct HistoryPoint {
     /// Block height.
     pub block: u64,
+    /// Time of the block, seconds since 1970.
+    pub time: i64,
     /// TVL, asset base units.
     pub total_assets: Base,
     /// Assets per share, 18 decimals.
@@ -276,11 +314,13 @@ pub struct HistoryPoint {
 
 /// The newest `limit` syncs, oldest first.
 pub fn history(conn: &Connection, pool: &Pool, limit: u32) -> Result<Vec<HistoryPoint>> {
-    let sql = "SELECT block_number, total_assets, rate_e18 FROM pool_snapshots WHERE pool_id = ?1
+    let sql =
+        "SELECT block_number, block_timestamp, total_assets, rate_e18 FROM pool_snapshots WHERE pool_id = ?1
          ORDER BY block_number DESC LIMIT ?2";
     let mut points: Vec<_> = rows::all(conn, sql, params![pool.id, limit], |row| {
         Ok(HistoryPoint {
             block: row.get("block_number")?,
+            time: row.get("block_timestamp")?,
             total_assets: at(row, "total_assets")?,
             rate_e18: at(row, "rate_e18")?,
         })

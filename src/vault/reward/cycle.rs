@@ -7,7 +7,7 @@
 use super::accrual::Weights;
 use super::balances::{Compared, Comparer, Comparison, Differs, refusal};
 use super::budget::{Claimant, sharers};
-use super::distribute::{Distributed, Draft, Due, LastBlock, accrue, distribute};
+use super::distribute::{Distributed, Draft, Due, LastBlock, accrue, decide, distribute};
 use super::emission::CarryReason;
 use super::epochs::{created, token_of};
 use super::grid::{EmissionTerms, terms_at};
@@ -17,15 +17,17 @@ use super::store::{claimants, schedule, timelines, weight_rows};
 use super::timeline::{Step, Timeline};
 use crate::pool::contract::{self, Answered};
 use crate::pool::holdings::Holdings;
-use crate::pool::{self, Asset, Pool, abi};
+use crate::pool::{self, Asset, Pool, Stand, abi};
 use crate::risk::{self, Barrier};
 use crate::sync::{self, Balance};
 use base::amount::{Base, Quantity};
 use base::{Code, Error, Result, say};
+use config::Config;
 use evm::{At, BlockRef, Chain, PinnedView, ViewStamp};
+use rusqlite::Connection;
 use schemars::JsonSchema;
 use serde::Serialize;
-use state::{ValuePermit, WriteContext};
+use state::{Lease, ValuePermit, WriteContext};
 use std::collections::{BTreeMap, HashMap};
 
 /// What a cycle did.
@@ -158,12 +160,25 @@ async fn run(
     token: Option<Asset>,
     at: At,
 ) -> Result<CycleReport> {
-    // Finished epochs survive a view that starts over; they are reported once.
-    let mut done: BTreeMap<i64, Vec<Distributed>> = BTreeMap::new();
-    let known = pool::newest_known(&pool::list(work.state.conn())?);
-    chain
-        .view_above(at, known, async |view| one_view(work, view, scope, token.as_ref(), &mut done).await)
-        .await
+    let _lease = work.permit.lease(&Lease::Pools)?;
+    let mut so_far = SoFar::default();
+    state::anew_async(async || {
+        let known = pool::newest_known(&pool::list(work.state.conn())?);
+        chain
+            .view_above(at, known, async |view| {
+                one_view(work, view, scope, token.as_ref(), &mut so_far).await
+            })
+            .await
+    })
+    .await
+}
+
+/// What survives a view that starts over, and a state that was changed meanwhile: it is reported once.
+#[derive(Default)]
+struct SoFar {
+    /// Finished epochs, by pool.
+    done: BTreeMap<i64, Vec<Distributed>>,
+    notes: Vec<String>,
 }
 
 /// The steps that are due, and of which pools.
@@ -227,21 +242,17 @@ async fn one_view(
     view: &PinnedView,
     scope: Scope,
     token: Option<&Asset>,
-    done: &mut BTreeMap<i64, Vec<Distributed>>,
+    SoFar { done, notes }: &mut SoFar,
 ) -> Result<CycleReport> {
     let asset = match token {
         Some(token) => token.clone(),
         None => reward_asset(work, view).await?,
     };
     let last_final = view.final_block().number;
-    let notes = match scope {
-        Scope::All(from) => {
-            let notes = begin(work, view, &asset, from)?;
-            emit(work, last_final)?;
-            notes
-        }
-        Scope::Manual(_) => Vec::new(),
-    };
+    if let Scope::All(from) = scope {
+        notes.extend(begin(work, view, &asset, from)?);
+        emit(work, last_final)?;
+    }
     let conn = work.state.conn();
     let (terms, timelines, claimants) = (schedule(conn)?, self::timelines(conn)?, claimants(conn)?);
     let plan = Plan { terms, timelines, claimants, scope, last_final };
@@ -252,7 +263,7 @@ async fn one_view(
         if let Some(e) = plan.refusal(pool) {
             failures.insert(pool.id, e);
         } else if plan.steps(pool).next().is_some() {
-            match barrier(work, pool)? {
+            match barrier(work.state.conn(), work.config, pool, work.state.run().clock.now())? {
                 Some(e) => drop(failures.insert(pool.id, e)),
                 None => due.push(pool.clone()),
             }
@@ -260,6 +271,10 @@ async fn one_view(
     }
     if !due.is_empty() {
         pay(work, view, &plan, due, &mut failures, done).await?;
+    }
+    // The others are paid; of these it is decided anew.
+    if let Some(e) = failures.values().find(|e| e.code() == Code::StateChanged) {
+        return Err(e.clone());
     }
 
     let timelines = self::timelines(work.state.conn())?;
@@ -295,7 +310,7 @@ async fn one_view(
         final_block: last_final,
         pools: report.collect(),
         symbol: asset.symbol,
-        notes,
+        notes: notes.clone(),
     })
 }
 
@@ -306,15 +321,18 @@ fn begin(
     asset: &Asset,
     from: Option<u64>,
 ) -> Result<Vec<String>> {
-    let terms = wanted(work.config, asset)?;
-    let pools = pool::list(work.state.conn())?;
     let head = view.block().number;
+    let config = work.config;
     work.state.write(work.permit, |tx| {
-        if weight_rows(tx.conn())?.is_empty() {
+        let conn = tx.conn();
+        // Its decimals are those that the operator accepted last.
+        let known = pool::asset(conn, asset.address)?;
+        let terms = wanted(config, known.as_ref().unwrap_or(asset))?;
+        if weight_rows(conn)?.is_empty() {
             return Ok(Vec::new());
         }
-        pool::put_asset(tx.conn(), asset)?;
-        prepare(tx, &terms, &pools, head, from)
+        pool::put_asset(conn, asset)?;
+        prepare(tx, &terms, &pool::list(conn)?, head, from)
     })
 }
 
@@ -354,15 +372,20 @@ async fn pay(
             Err(e) => drop(failures.entry(pool.id).or_insert(e)),
         }
     }
+    let mut stands = HashMap::new();
+    for (pool, _) in &seen {
+        stands.insert(pool.id, pool::stand(work.state.conn(), pool.id)?);
+    }
     let (mut begun, compared) = compare(work, view, plan, &ends, &seen, failures).await?;
 
     for (pool, _) in seen {
         if failures.contains_key(&pool.id) {
             continue;
         }
+        let Some(stand) = stands.get(&pool.id) else { continue };
         let first = begun.remove(&pool.id);
         let slot = done.entry(pool.id).or_default();
-        match pay_pool(work, pool, plan, &ends, (first, &compared), slot) {
+        match pay_pool(work, (pool, *stand), plan, &ends, (first, &compared), slot) {
             Ok(()) => {}
             Err(e) if e.code() == Code::Interrupted => return Err(e),
             Err(e) => drop(failures.insert(pool.id, e)),
@@ -507,10 +530,11 @@ async fn last_blocks(view: &PinnedView, plan: &Plan, pools: impl Iterator<Item =
     Ok(asked.into_iter().zip(paused).map(end).collect())
 }
 
-/// Distributes what is due to a pool, whose first epoch is accrued.
+/// Distributes what is due to a pool, whose first epoch is accrued by the transfers that are stored as it stands. Each epoch is
+/// written only while nothing forbids it, it is what comes next, and everything is as it was accrued by.
 fn pay_pool(
     work: &mut WriteContext<'_>,
-    pool: &Pool,
+    (pool, stand): (&Pool, Stand),
     plan: &Plan,
     ends: &Ends,
     (mut first, compared): (Option<Accrued>, &HashMap<(i64, u64), Compared>),
@@ -537,7 +561,16 @@ fn pay_pool(
             Step::Grid(epoch) => sharers(&plan.claimants, epoch.start),
         };
         let draft = Draft { due, sharers, last: end, compared, weights };
-        let paid = work.state.write(work.permit, |tx| distribute(tx, pool, &draft))?;
+        let decided = decide(work.state.conn(), pool, &draft)?;
+        let config = work.config;
+        let paid = work.state.write(work.permit, |tx| {
+            let now = pool::by_id(tx.conn(), pool.id)?;
+            barrier(tx.conn(), config, &now, tx.now())?.map_or(Ok(()), Err)?;
+            if now.stand() != stand || !is_next(tx.conn(), pool, step, &draft)? {
+                return Err(state::changed(format_args!("what comes next for pool \"{}\"", now.name)));
+            }
+            distribute(tx, &now, &draft, &decided)
+        })?;
         rows += paid.sums.holders;
         done.push(paid);
         work.progress.advance(1);
@@ -546,10 +579,25 @@ fn pay_pool(
     work.state.after_bulk(rows)
 }
 
+/// Whether an epoch is still what a pool is paid next, by the terms and the weights that it was planned by.
+fn is_next(conn: &Connection, pool: &Pool, step: &Step, draft: &Draft<'_>) -> Result<bool> {
+    let terms = schedule(conn)?;
+    let timeline = timelines(conn)?.remove(&pool.id).unwrap_or_default();
+    let next = timeline.cursor.and_then(|at| timeline.step(&terms, at));
+    let same = match draft.due {
+        Due::Manual(_) => true,
+        Due::Grid(epoch, by) => {
+            terms_at(&terms, epoch.start) == Some(by)
+                && sharers(&claimants(conn)?, epoch.start) == draft.sharers
+        }
+    };
+    Ok(same && next.as_ref() == Some(step))
+}
+
 /// What forbids to pay a pool: a breaker or an emergency pause, ours or the engine's. Nothing is carried meanwhile:
 /// who earned it is paid when it is over.
-fn barrier(work: &WriteContext<'_>, pool: &Pool) -> Result<Option<Error>> {
-    let gate = risk::gate(work.state.conn(), work.config, pool, work.state.run().clock.now())?;
+fn barrier(conn: &Connection, config: &Config, pool: &Pool, now: i64) -> Result<Option<Error>> {
+    let gate = risk::gate(conn, config, pool, now)?;
     let name = &pool.name;
     let ours = |command| say("when the cause is gone: ").run(command).of(name).with("reason").of("…");
     let engine = || say("when the engine has let go: ").run("risk fetch").of(name);

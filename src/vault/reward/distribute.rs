@@ -1,8 +1,9 @@
-//! One pool's epoch becomes true: epoch, rewards, cursor, ledger and audit event in one transaction.
+//! One pool's epoch becomes true: epoch, rewards, cursor, ledger and audit event in one transaction. What each member gets is
+//! worked out before it, and what that follows from is looked at again within.
 
 use super::accrual::{Accrual, Basis, Weights};
 use super::balances::Compared;
-use super::emission::{CarryReason, Share, split_members};
+use super::emission::{CarryReason, MemberParts, Share, split_members};
 use super::epochs::EpochRow;
 use super::grid::{EmissionTerms, Epoch};
 use super::sound;
@@ -105,8 +106,43 @@ pub(super) fn accrue(conn: &Connection, pool: &Pool, due: Due<'_>, opening: &Hol
     Ok(accrual)
 }
 
+/// What an epoch has to give, by what stands in the state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Amounts {
+    share: Share,
+    carry_in: Base,
+}
+
+impl Amounts {
+    fn of(conn: &Connection, pool: &Pool, draft: &Draft<'_>) -> Result<Self> {
+        sound::before_payment(conn, pool)?;
+        Ok(Self { share: share(conn, pool, draft)?, carry_in: pool_carry(conn, pool)? })
+    }
+}
+
+/// An epoch that is worked out to the last member.
+pub(super) struct Decided {
+    amounts: Amounts,
+    shared: MemberParts,
+    given: Base,
+}
+
+/// Works out what each member gets. Nothing is written.
+pub(super) fn decide(conn: &Connection, pool: &Pool, draft: &Draft<'_>) -> Result<Decided> {
+    let amounts = Amounts::of(conn, pool, draft)?;
+    let past = || Error::new(Code::InvalidValue, "the carried rewards pass 256 bits");
+    let amount = amounts.share.part.checked_add(amounts.carry_in).ok_or_else(past)?;
+    let shared = split_members(amount, &draft.weights, draft.last.paused);
+    let given = shared.rewards.iter().try_fold(Base::ZERO, |sum, (_, reward)| sum.checked_add(*reward));
+    if given.and_then(|given| given.checked_add(shared.carry)) != Some(amount) {
+        let why = format!("the epoch from block {} does not conserve its amount", draft.due.epoch().start);
+        return Err(Error::new(Code::Bug, why));
+    }
+    Ok(Decided { amounts, shared, given: given.unwrap_or_default() })
+}
+
 /// A pool's part of what an epoch gives.
-fn share(tx: &Tx<'_>, pool: &Pool, draft: &Draft<'_>) -> Result<Share> {
+fn share(conn: &Connection, pool: &Pool, draft: &Draft<'_>) -> Result<Share> {
     let (epoch, terms, sharers) = match draft.due {
         Due::Manual(row) => return Ok(Share::whole(row.part)),
         Due::Grid(epoch, terms) => (epoch, terms, &draft.sharers),
@@ -118,29 +154,28 @@ fn share(tx: &Tx<'_>, pool: &Pool, draft: &Draft<'_>) -> Result<Share> {
     };
     sharers.iter().find(|(id, _)| *id == pool.id).ok_or_else(none)?;
     // The budget was made before any pool was paid; weights change for epochs without one only.
-    let row = emission_at(tx.conn(), start)?
+    let row = emission_at(conn, start)?
         .ok_or_else(|| sound::unsound(&format!("the emission at block {start} is missing")))?;
-    sound::before_share(tx.conn(), epoch, terms, sharers, &row)?;
+    sound::before_share(conn, epoch, terms, sharers, &row)?;
     Ok(Share::of(row.total(), sharers, pool.id))
 }
 
-/// Writes a drafted epoch.
-pub(super) fn distribute(tx: &Tx<'_>, pool: &Pool, draft: &Draft<'_>) -> Result<Distributed> {
+/// Writes a drafted epoch as it was decided; `state_changed` where there is something else to give by now.
+pub(super) fn distribute(
+    tx: &Tx<'_>,
+    pool: &Pool,
+    draft: &Draft<'_>,
+    decided: &Decided,
+) -> Result<Distributed> {
     let Epoch { start, end } = draft.due.epoch();
     let asset = draft.due.asset();
-    sound::before_payment(tx.conn(), pool)?;
-    let Share { part, unsplit, weight, weight_sum } = share(tx, pool, draft)?;
-    let carry_in = pool_carry(tx.conn(), pool)?;
-    let past = || Error::new(Code::InvalidValue, "the carried rewards pass 256 bits");
-    let amount = part.checked_add(carry_in).ok_or_else(past)?;
-    let shared = split_members(amount, &draft.weights, draft.last.paused);
-    let given = shared.rewards.iter().try_fold(Base::ZERO, |sum, (_, reward)| sum.checked_add(*reward));
-    if given.and_then(|given| given.checked_add(shared.carry)) != Some(amount) {
-        let why = format!("the epoch from block {start} does not conserve its amount");
-        return Err(Error::new(Code::Bug, why));
+    let Decided { amounts, shared, given } = decided;
+    if Amounts::of(tx.conn(), pool, draft)? != *amounts {
+        return Err(state::changed(format_args!("what the epoch from block {start} gives")));
     }
-    let given = given.unwrap_or_default();
-    let reason = CarryReason::of(&shared, unsplit);
+    let Amounts { share: Share { part, unsplit, weight, weight_sum }, carry_in } = amounts.clone();
+    let given = *given;
+    let reason = CarryReason::of(shared, unsplit);
 
     let sums = Sums {
         part,

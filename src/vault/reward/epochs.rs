@@ -114,15 +114,35 @@ pub fn epoch(conn: &Connection, id: i64) -> Result<EpochRow> {
     })
 }
 
-/// The newest epochs that start before block `before`, of one pool or of all, newest first.
-pub fn newest(conn: &Connection, pool: Option<&Pool>, before: u64, limit: u32) -> Result<Vec<EpochRow>> {
-    let before = i64::try_from(before).unwrap_or(i64::MAX);
+/// The newest epochs of one pool or of all, newest first: `limit` of them that come before the one of a pool, by row id, that
+/// starts at a block.
+pub fn newest(
+    conn: &Connection,
+    pool: Option<&Pool>,
+    (block, of): (u64, i64),
+    limit: u32,
+) -> Result<Vec<EpochRow>> {
+    let before = i64::try_from(block).unwrap_or(i64::MAX);
     let Some(pool) = pool else {
-        let sql = format!("{EPOCH} WHERE start_block < ?1 ORDER BY start_block DESC, pool_id DESC LIMIT ?2");
-        return rows::all(conn, &sql, params![before, limit], read);
+        let sql = format!(
+            "{EPOCH} WHERE (start_block, pool_id) < (?1, ?2) ORDER BY start_block DESC, pool_id DESC LIMIT ?3"
+        );
+        return rows::all(conn, &sql, params![before, of, limit], read);
     };
     let sql = format!("{EPOCH} WHERE pool_id = ?1 AND start_block < ?2 ORDER BY start_block DESC LIMIT ?3");
     rows::all(conn, &sql, params![pool.id, before, limit], read)
+}
+
+/// How many epochs start before a block, of one pool or of all; `None` where they are too many to count.
+pub fn count(conn: &Connection, pool: Option<&Pool>, before: u64) -> Result<Option<u64>> {
+    let before = i64::try_from(before).unwrap_or(i64::MAX);
+    let Some(pool) = pool else {
+        let sql = "SELECT count(*) FROM (SELECT 1 FROM pool_reward_epochs WHERE start_block < ?1 LIMIT ?2)";
+        return rows::count(conn, sql, params![before, rows::UNCOUNTED]);
+    };
+    let sql = "SELECT count(*) FROM
+         (SELECT 1 FROM pool_reward_epochs WHERE pool_id = ?1 AND start_block < ?2 LIMIT ?3)";
+    rows::count(conn, sql, params![pool.id, before, rows::UNCOUNTED])
 }
 
 /// The distributed epochs of a pool, in order.

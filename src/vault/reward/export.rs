@@ -4,7 +4,7 @@
 //! exported before any proof leaves the program: from then on its unclaimed rewards cannot be claimed here, and those
 //! that were claimed before are not in the tree. The tree of an exported epoch is the same for ever.
 
-use super::epochs::{EpochRow, token_of};
+use super::epochs::{EpochRow, epoch, token_of};
 use super::merkle::MerkleTree;
 use super::store::{self, account};
 use crate::pool::{Asset, Pool};
@@ -81,6 +81,7 @@ pub fn export_tree(
     row: &EpochRow,
 ) -> Result<Export> {
     work.state.write(agreed.permit(), |tx| {
+        let row = &epoch(tx.conn(), row.id)?;
         if let Some(export) = exported_tree(tx.conn(), pool.clone(), row.clone())? {
             return Ok(export);
         }

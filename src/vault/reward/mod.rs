@@ -18,11 +18,11 @@ pub mod timeline;
 mod weights;
 
 pub use audit::{Difference, NAMED, Subject, Verification, VerifiedEpoch, verify_on_chain, verify_stored};
-pub use claim::{Claimed, Pending, claim, owed, pending, pending_on_chain};
+pub use claim::{Claimed, Owed, Pending, claim, owed, pending, pending_of_all, pending_on_chain};
 pub use cycle::{CycleReport, Paid, PoolCycle, cycle, distribute_manual};
 pub use epochs::{
-    EpochRow, Origin, created as created_epochs, distributed as distributed_epochs, epoch,
-    newest as newest_epochs, token_of,
+    EpochRow, Origin, count as count_epochs, created as created_epochs, distributed as distributed_epochs,
+    epoch, newest as newest_epochs, token_of,
 };
 pub use export::{Export, Exported, export, export_tree, exported, exported_tree};
 pub use prepare::{NewEpoch, create, token};

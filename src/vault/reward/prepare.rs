@@ -134,21 +134,26 @@ pub(super) fn same_token(conn: &Connection, asset: &str) -> Result<()> {
 /// Fixes what each closed epoch has to give, in the order of the grid, for all pools at once. Which of the pools can be
 /// paid now is no part of it.
 pub(super) fn emit(work: &mut WriteContext<'_>, last_final: u64) -> Result<()> {
-    /// Epochs that are written at once.
-    const PER_WRITE: usize = 5_000;
-    let conn = work.state.conn();
-    let (schedule, claimants) = (schedule(conn)?, claimants(conn)?);
-    let Some(origin) = schedule.first().map(|terms| terms.from_block) else { return Ok(()) };
-    let at = emitted_to(conn)?.max(origin);
-    let mut due = budgets(&schedule, &claimants, at, carry_into(conn, at)?, last_final);
-    loop {
-        let some = due.by_ref().take(PER_WRITE).collect::<Result<Vec<Budget>>>()?;
-        if some.is_empty() {
-            return Ok(());
-        }
-        work.state.write(work.permit, |tx| some.iter().try_for_each(|budget| put_budget(tx, budget)))?;
+    // Only where there is anything to write, the others have to wait.
+    while !due(work.state.conn(), last_final, 1)?.is_empty() {
+        // By the weights and terms that stand there when it is written.
+        work.state.write(work.permit, |tx| {
+            due(tx.conn(), last_final, PER_WRITE)?.iter().try_for_each(|budget| put_budget(tx, budget))
+        })?;
         work.stop.check()?;
     }
+    Ok(())
+}
+
+/// Budgets that are written at once.
+const PER_WRITE: usize = 5_000;
+
+/// The next budgets, as many as `most`.
+fn due(conn: &Connection, last_final: u64, most: usize) -> Result<Vec<Budget>> {
+    let (schedule, claimants) = (schedule(conn)?, claimants(conn)?);
+    let Some(origin) = schedule.first().map(|terms| terms.from_block) else { return Ok(Vec::new()) };
+    let at = emitted_to(conn)?.max(origin);
+    budgets(&schedule, &claimants, at, carry_into(conn, at)?, last_final).take(most).collect()
 }
 
 fn put_budget(tx: &Tx<'_>, budget: &Budget) -> Result<()> {
@@ -215,7 +220,7 @@ pub async fn token(work: &WriteContext<'_>, chain: impl FnOnce() -> Result<Chain
 /// cycle. Nothing is owed before.
 ///
 /// Returns it, and whether it was made now: the same epoch a second time is no error.
-/// `conflict` where its blocks are taken, leave a gap, or are emitted already, and for another reward token than the one in use;
+/// `state_changed` where the total was worked out by other decimals; `conflict` where its blocks are taken, leave a gap, or are emitted already, and for another reward token than the one in use;
 /// `invalid_value` off the grid.
 pub fn create(
     work: &mut WriteContext<'_>,
@@ -229,6 +234,10 @@ pub fn create(
     }
     work.state.write(work.permit, |tx| {
         let asset = token.address.to_string();
+        let pool = &pool::by_id(tx.conn(), pool.id)?;
+        if pool::asset(tx.conn(), token.address)?.is_some_and(|now| now.decimals != token.decimals) {
+            return Err(state::changed(format_args!("the decimals of {}", token.symbol)));
+        }
         if let Some(row) = starting_at(tx.conn(), pool, wanted.epoch.start)? {
             let same = row.epoch == wanted.epoch && row.part == wanted.total && row.asset == asset;
             if same && row.weight_ppm.is_none() {

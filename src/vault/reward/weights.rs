@@ -6,7 +6,7 @@ use super::grid::{self, Epoch};
 use super::prepare;
 use super::store::{schedule, timelines, undecided, weight_rows};
 use crate::oracle::{self, Price};
-use crate::pool::{self, Asset, Pool, Snapshot};
+use crate::pool::{self, Pool, Snapshot};
 use base::amount::Quantity;
 use base::{Code, Error, Result};
 use config::Config;
@@ -44,7 +44,16 @@ pub struct WeightSet {
 /// was announced already.
 pub async fn set_weight(
     work: &mut WriteContext<'_>,
-    chain: impl FnOnce() -> Result<Chain>,
+    chain: impl Fn() -> Result<Chain>,
+    pool: &Pool,
+    weight_ppm: u32,
+) -> Result<WeightSet> {
+    state::anew_async(async || set_once(work, &chain, pool, weight_ppm).await).await
+}
+
+async fn set_once(
+    work: &mut WriteContext<'_>,
+    chain: impl Fn() -> Result<Chain>,
     pool: &Pool,
     weight_ppm: u32,
 ) -> Result<WeightSet> {
@@ -56,6 +65,10 @@ pub async fn set_weight(
     };
     work.state.write(work.permit, |tx| {
         let schedule = schedule(tx.conn())?;
+        if head.is_none() && !schedule.is_empty() {
+            // The first cycle has run meanwhile: the weight does not hold from the beginning any more.
+            return Err(state::changed("the reward schedule"));
+        }
         let rows = weight_rows(tx.conn())?;
         let last = rows.iter().rev().find(|row| row.pool_id == pool.id);
         if let Some(row) = last.filter(|row| row.weight_ppm == weight_ppm) {
@@ -137,11 +150,11 @@ pub fn outlook(conn: &Connection, config: &Config, pools: Vec<Pool>, now: i64) -
     let weights = weights(conn)?;
     let sum: u64 = weights.iter().filter_map(|row| row.weight_ppm).map(u64::from).sum();
     let snapshots = pool::snapshots(conn)?;
-    let reward_price = token.as_ref().map(|token| price(conn, token, now)).transpose()?.flatten();
+    let reward_price = token.as_ref().map(|token| oracle::cached_of(conn, token, now)).transpose()?.flatten();
     let mut found = Vec::with_capacity(pools.len());
     for pool in pools {
         let snapshot = snapshots.get(&pool.id).cloned();
-        let asset_price = price(conn, &pool.asset, now)?;
+        let asset_price = oracle::cached_of(conn, &pool.asset, now)?;
         let weight = weights.iter().find(|row| row.pool_id == pool.id).and_then(|row| row.weight_ppm);
         let terms = token.as_ref().zip(in_force.as_ref()).map(|(token, in_force)| apr::YieldInputs {
             block_reward: in_force.block_reward,
@@ -175,16 +188,4 @@ pub fn outlook(conn: &Connection, config: &Config, pools: Vec<Pool>, now: i64) -
         });
     }
     Ok(found)
-}
-
-/// Feeds name an asset by its address or its symbol.
-fn price(conn: &Connection, asset: &Asset, now: i64) -> Result<Option<Price>> {
-    for name in [asset.address.to_string(), asset.symbol.to_ascii_uppercase()] {
-        match oracle::cached(conn, &name, now, None) {
-            Ok(None) => {}
-            Err(e) if e.code() == Code::UnknownAsset => {}
-            found => return found,
-        }
-    }
-    Ok(None)
 }

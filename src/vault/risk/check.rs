@@ -3,8 +3,8 @@
 use super::breaker::{breaker, trip};
 use super::gate::gate_after;
 use super::judge::{self, Facts};
-use super::parameters::{Window, row};
-use super::refresh::refresh;
+use super::parameters::{RiskRow, Window, row};
+use super::refresh::{Answers, Failures};
 use super::rules::{self, Rule, RuleResult};
 use crate::feed;
 use crate::pool::{self, Pool};
@@ -17,6 +17,7 @@ use state::alert::{self, Subject};
 use state::columns::at;
 use state::{Tx, WriteContext, rows};
 use std::collections::HashMap;
+use strum::IntoStaticStr;
 
 /// What the rules found for one pool.
 #[derive(Debug, Clone)]
@@ -25,8 +26,29 @@ pub struct PoolCheck {
     pub pool: String,
     /// Rule by rule.
     pub results: Vec<(Rule, RuleResult)>,
+    /// What they were judged by.
+    pub limits: Limits,
     /// Why its parameters could not be refreshed; older ones may have served.
     pub not_refreshed: Option<Error>,
+}
+
+/// What a pool's rules were judged by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum Limits {
+    /// Limits that were confirmed just now.
+    Fresh,
+    /// Limits of an earlier look: they could not be confirmed now.
+    Older,
+    /// There are none.
+    Unset,
+}
+
+impl Limits {
+    /// Its stable word.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
 }
 
 impl PoolCheck {
@@ -37,51 +59,73 @@ impl PoolCheck {
 }
 
 /// Checks `pools`. An engine or a chain that cannot be read hides no other finding.
+///
+/// What engines say is taken in, and everything is judged, in one write: by the limits, pauses and breakers that stand there.
 pub async fn check(
     work: &mut WriteContext<'_>,
-    chain: impl FnOnce() -> Result<Chain>,
+    chain: impl Fn() -> Result<Chain>,
     pools: &[Pool],
     at: At,
 ) -> Result<(Option<ViewStamp>, Vec<PoolCheck>)> {
-    let (view, mut failures) = match refresh(work, chain, pools, at).await {
-        Ok(refreshed) => refreshed,
-        Err(e) if is_silence(&e) => {
-            // Limits of our own need no chain to be confirmed.
-            let (mut own, mut failures) = (Vec::new(), HashMap::new());
-            for pool in pools {
-                if row(work.state.conn(), pool)?.is_some_and(|row| row.engine.address().is_some()) {
-                    failures.insert(pool.id, e.clone());
-                } else {
-                    own.push(pool.clone());
-                }
-            }
-            let (_, missing) = refresh(work, || Err(e), &own, at).await?;
-            failures.extend(missing);
-            (None, failures)
-        }
-        Err(e) => return Err(e),
-    };
+    state::anew_async(async || check_once(work, &chain, pools, at).await).await
+}
+
+async fn check_once(
+    work: &mut WriteContext<'_>,
+    chain: impl Fn() -> Result<Chain>,
+    pools: &[Pool],
+    at: At,
+) -> Result<(Option<ViewStamp>, Vec<PoolCheck>)> {
+    let (answers, silent) = ask(work, chain, pools, at).await?;
+    let config = work.config;
     let checks = work.state.write(work.permit, |tx| {
-        let mut checks = Vec::with_capacity(pools.len());
-        for pool in pools {
-            watch_withdrawals(tx, pool)?;
-            let failure = failures.remove(&pool.id);
-            let facts = facts(tx.conn(), work.config, pool, tx.now(), failure.as_ref())?;
-            let results = judge::check(&facts);
-            for (rule, verdict) in &results {
-                let why = match verdict {
-                    RuleResult::Ok => None,
-                    RuleResult::Violated(why) => Some(why.as_str()),
-                    // What cannot be told neither opens nor closes a violation; risk_unknown stands for it.
-                    RuleResult::Unknown(_) => continue,
-                };
-                alert::edge(tx, Subject::Pool(pool.id, &pool.name), rule.as_str(), why)?;
-            }
-            checks.push(PoolCheck { pool: pool.name.clone(), results, not_refreshed: failure });
-        }
-        Ok(checks)
+        let mut failures = answers.take_in(tx)?;
+        failures.extend(silent);
+        // As they are now: they may have been synced since they were named.
+        let pools = pools.iter().map(|pool| pool::by_id(tx.conn(), pool.id));
+        pools.map(|pool| run_rules(tx, config, &pool?, &mut failures)).collect::<Result<Vec<PoolCheck>>>()
     })?;
-    Ok((view, checks))
+    Ok((answers.view().cloned(), checks))
+}
+
+/// What the engines of `pools` say, and why those were not asked that need a chain which is silent: limits of our own need none.
+async fn ask<'p>(
+    work: &WriteContext<'_>,
+    chain: impl Fn() -> Result<Chain>,
+    pools: &'p [Pool],
+    at: At,
+) -> Result<(Answers<'p>, Failures)> {
+    match Answers::ask(work, chain, pools, at).await {
+        Ok(answers) => Ok((answers, Failures::new())),
+        Err(e) if is_silence(&e) => {
+            let (answers, unasked) = Answers::without_chain(work, pools)?;
+            Ok((answers, unasked.into_iter().map(|id| (id, e.clone())).collect()))
+        }
+        Err(e) => Err(e),
+    }
+}
+
+/// Runs every rule on what the state knows of a pool, and records what they find.
+fn run_rules(tx: &Tx<'_>, config: &Config, pool: &Pool, failures: &mut Failures) -> Result<PoolCheck> {
+    watch_withdrawals(tx, pool)?;
+    let failure = failures.remove(&pool.id);
+    let facts = facts(tx.conn(), config, pool, tx.now(), failure.as_ref())?;
+    let results = judge::check(&facts);
+    for (rule, verdict) in &results {
+        let why = match verdict {
+            RuleResult::Ok => None,
+            RuleResult::Violated(why) => Some(why.as_str()),
+            // What cannot be told neither opens nor closes a violation; risk_unknown stands for it.
+            RuleResult::Unknown(_) => continue,
+        };
+        alert::edge(tx, Subject::Pool(pool.id, &pool.name), rule.as_str(), why)?;
+    }
+    let limits = match (row(tx.conn(), pool)?.filter(RiskRow::is_set), &failure) {
+        (None, _) => Limits::Unset,
+        (Some(_), None) => Limits::Fresh,
+        (Some(_), Some(_)) => Limits::Older,
+    };
+    Ok(PoolCheck { pool: pool.name.clone(), results, limits, not_refreshed: failure })
 }
 
 /// Opens the breaker where withdrawals of 24 h pass the pool's threshold, unless all of them are older than its

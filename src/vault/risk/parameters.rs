@@ -1,7 +1,7 @@
 //! Risk parameters of a pool as the state has them: set here or given by an engine, with when they were confirmed.
 
 use super::source::Engine;
-use crate::pool::Pool;
+use crate::pool::{self, Pool};
 use base::amount::Base;
 use base::{Code, Error, Result, clock, say};
 use evm::ViewStamp;
@@ -165,6 +165,39 @@ pub struct SetRisk {
 }
 
 impl SetRisk {
+    /// A pool's row, which may be none, with these changes.
+    fn applied(&self, pool: &Pool, before: Option<RiskRow>) -> Result<RiskRow> {
+        let unset = || RiskRow { deposits_enabled: true, withdrawals_enabled: true, ..RiskRow::default() };
+        let mut after = before.unwrap_or_else(unset);
+        if let Some(engine) = self.engine.filter(|engine| *engine != after.engine) {
+            (after.engine, after.refreshed_at, after.source) = (engine, None, None);
+            if engine == Engine::Local {
+                (after.deposits_enabled, after.withdrawals_enabled) = (true, true);
+                (after.parameters.engine_breaker, after.parameters.engine_emergency) = (None, false);
+            }
+        }
+        if let Some(limit) = self.taken(after.engine) {
+            let (name, engine) = (&pool.name, after.engine.as_str());
+            let why = format!("the limits of pool \"{name}\" come from its {engine} engine");
+            return Err(Error::field(Code::Conflict, limit, why)
+                .hint(say("set them at the engine, or take them over with ").with("engine").of("local")));
+        }
+        let p = &mut after.parameters;
+        for (slot, value) in [
+            (&mut p.max_tvl, self.max_tvl),
+            (&mut p.max_user_deposit, self.max_user_deposit),
+            (&mut p.daily_withdrawal_cap, self.daily_withdrawal_cap),
+            (&mut p.user_daily_cap, self.user_daily_cap),
+        ] {
+            if let Some(value) = value {
+                *slot = value.filter(|limit| !limit.is_zero());
+            }
+        }
+        p.breaker_threshold_ppm = self.breaker_threshold_ppm.unwrap_or(p.breaker_threshold_ppm);
+        after.window = self.window.unwrap_or(after.window);
+        Ok(after)
+    }
+
     /// The first limit that is given and that the engine gives.
     fn taken(&self, engine: Engine) -> Option<&'static str> {
         [
@@ -178,50 +211,25 @@ impl SetRisk {
     }
 }
 
-/// Changes a pool's parameters; `conflict` for a value that the pool's engine gives. Returns the row and whether anything
-/// changed.
+/// Changes a pool's parameters; `conflict` for a value that the pool's engine gives, `state_changed` where the units of the limits
+/// are others by now. Returns the row and whether anything changed.
 pub fn set(work: &mut WriteContext<'_>, pool: &Pool, change: &SetRisk) -> Result<(RiskRow, bool)> {
-    let before = row(work.state.conn(), pool)?;
-    let unset = || RiskRow { deposits_enabled: true, withdrawals_enabled: true, ..RiskRow::default() };
-    let mut after = before.clone().unwrap_or_else(unset);
-    if let Some(engine) = change.engine.filter(|engine| *engine != after.engine) {
-        (after.engine, after.refreshed_at, after.source) = (engine, None, None);
-        if engine == Engine::Local {
-            (after.deposits_enabled, after.withdrawals_enabled) = (true, true);
-            (after.parameters.engine_breaker, after.parameters.engine_emergency) = (None, false);
-        }
-    }
-    if let Some(limit) = change.taken(after.engine) {
-        let (name, engine) = (&pool.name, after.engine.as_str());
-        let why = format!("the limits of pool \"{name}\" come from its {engine} engine");
-        return Err(Error::field(Code::Conflict, limit, why)
-            .hint(say("set them at the engine, or take them over with ").with("engine").of("local")));
-    }
-    let p = &mut after.parameters;
-    for (slot, value) in [
-        (&mut p.max_tvl, change.max_tvl),
-        (&mut p.max_user_deposit, change.max_user_deposit),
-        (&mut p.daily_withdrawal_cap, change.daily_withdrawal_cap),
-        (&mut p.user_daily_cap, change.user_daily_cap),
-    ] {
-        if let Some(value) = value {
-            *slot = value.filter(|limit| !limit.is_zero());
-        }
-    }
-    p.breaker_threshold_ppm = change.breaker_threshold_ppm.unwrap_or(p.breaker_threshold_ppm);
-    after.window = change.window.unwrap_or(after.window);
-    if before.as_ref().is_some_and(|before| before.is_set() && *before == after) {
-        return Ok((after, false));
-    }
-    if after.engine == Engine::Local {
-        after.refreshed_at = Some(work.state.run().clock.now());
-    }
     work.state.write(work.permit, |tx| {
+        if pool::by_id(tx.conn(), pool.id)?.asset.decimals != pool.asset.decimals {
+            return Err(state::changed(format_args!("the decimals of {}", pool.asset.symbol)));
+        }
+        let before = row(tx.conn(), pool)?;
+        let mut after = change.applied(pool, before.clone())?;
+        if before.is_some_and(|before| before.is_set() && before == after) {
+            return Ok((after, false));
+        }
+        if after.engine == Engine::Local {
+            after.refreshed_at = Some(tx.now());
+        }
         store(tx, pool, &after, None)?;
         tx.event("risk.set", &pool.name, &summary(&after))?;
-        Ok(())
-    })?;
-    Ok((after, true))
+        Ok((after, true))
+    })
 }
 
 /// Writes a pool's row; `view` is the block of an engine's answer.

@@ -1,10 +1,10 @@
 //! Transfer logs on their way into the state: a few ranges of blocks are gathered, then written with their cursors at once.
 
 use super::member_ids::MemberIds;
-use crate::pool::Pool;
 use crate::pool::abi::sol::IERC20::Transfer;
 use crate::pool::holders::{holders_match, put_shares, shares_after};
 use crate::pool::holdings::MemberId;
+use crate::pool::{self, Pool, Stand};
 use alloy::primitives::{Address, B256};
 use alloy::sol_types::SolEvent;
 use base::amount::{Base, Delta, Digits};
@@ -18,8 +18,9 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 /// Logs after which what was gathered is written. Addresses and transaction hashes come in no order, so that each new
-/// row is in a page of its own; gathered, they share pages, and fewer of them go through the write-ahead log.
-const LOGS: usize = 500_000;
+/// row is in a page of its own; gathered, they share pages, and fewer of them go through the write-ahead log. As many as are
+/// written in some 100 milliseconds: so long every other writer waits.
+const LOGS: usize = 40_000;
 /// Ranges, and the time that they took, after which it is written however few the logs are: what a kill costs is downloaded
 /// again. Both, since each write touches most pages of what is in no order.
 const RANGES: u32 = 50;
@@ -64,6 +65,8 @@ struct Target {
     pool_id: i64,
     /// First block that is not taken in yet.
     next: u64,
+    /// Which transfers are stored, by all that this run knows.
+    stand: Stand,
 }
 
 /// A decoded log that is not written yet.
@@ -86,14 +89,14 @@ impl<'p> Intake<'p> {
 
     /// Sets the pools that the next ranges are of; what was gathered of others must have been written.
     pub fn aim<'q>(&mut self, pools: impl IntoIterator<Item = &'q Pool>) {
-        let target = |pool: &Pool| Target { pool_id: pool.id, next: pool.next_block() };
+        let target = |pool: &Pool| Target { pool_id: pool.id, next: pool.next_block(), stand: pool.stand() };
         self.pools = pools.into_iter().map(|pool| (pool.address, target(pool))).collect();
     }
 
     /// Sets the one pool whose ranges come next, from the block after `keep`, which is returned.
     pub(super) fn aim_from(&mut self, pool: &Pool, keep: Option<u64>) -> u64 {
         let next = keep.map_or(pool.deploy_block, |block| block + 1);
-        self.pools = HashMap::from([(pool.address, Target { pool_id: pool.id, next })]);
+        self.pools = HashMap::from([(pool.address, Target { pool_id: pool.id, next, stand: pool.stand() })]);
         next
     }
 
@@ -159,13 +162,17 @@ impl<'p> Intake<'p> {
         if enough && !last { self.flush(state, permit) } else { Ok(()) }
     }
 
-    /// Writes what was gathered: transfers, shares and cursors move together.
+    /// Writes what was gathered: transfers, shares and cursors move together. `state_changed` where other transfers are stored
+    /// of a pool than this run knows of.
     pub fn flush(&mut self, state: &mut State, permit: Permit<'_>) -> Result<()> {
         let Some(end) = self.end.take() else { return Ok(()) };
         let mut waiting = std::mem::take(&mut self.waiting);
         (self.ranges, self.since) = (0, None);
         loop {
-            let written = state.write(permit, |tx| self.store(tx, &waiting, end));
+            let written = state.write(permit, |tx| {
+                self.is_known(tx)?;
+                self.store(tx, &waiting, end)
+            });
             let Err(e) = &written else { return Ok(()) };
             // The members of these ids were taken back.
             self.ids.forget();
@@ -178,6 +185,15 @@ impl<'p> Intake<'p> {
             }
             waiting.retain(|log| !self.replayed.failed.contains_key(&log.pool_id));
         }
+    }
+
+    fn is_known(&self, tx: &Tx<'_>) -> Result<()> {
+        for target in self.pools.values() {
+            if pool::stand(tx.conn(), target.pool_id)? != target.stand {
+                return Err(moved(&pool::by_id(tx.conn(), target.pool_id)?));
+            }
+        }
+        Ok(())
     }
 
     /// What came of all ranges; the last of them must have been written.
@@ -199,7 +215,9 @@ impl<'p> Intake<'p> {
             *self.replayed.taken.entry(pool_id).or_default() += count;
         }
         self.replayed.holders.extend(stored.holders);
-        self.pools.values_mut().for_each(|target| target.next = target.next.max(end.number + 1));
+        for target in self.pools.values_mut().filter(|target| target.next <= end.number) {
+            (target.next, target.stand.cursor) = (end.number + 1, Some((end.number, end.hash)));
+        }
         Ok(())
     }
 
@@ -239,6 +257,11 @@ impl<'p> Intake<'p> {
         }
         Ok(stored)
     }
+}
+
+/// What is returned where other transfers of a pool are stored than were decided from.
+pub(super) fn moved(pool: &Pool) -> Error {
+    state::changed(format_args!("what is stored of the transfers of pool \"{}\"", pool.name))
 }
 
 /// Writes one pool's transfers and the shares that come of them.

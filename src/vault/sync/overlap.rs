@@ -2,7 +2,7 @@
 //! not stay. The stored transfers are one reading, these are another; where they differ, a third decides.
 
 use super::intake::{Goals, POOLS_PER_QUERY, Replayed, decode, stored};
-use super::reorg::last_paid;
+use super::reorg::Ground;
 use super::reread::{Rung, Wanted};
 use crate::pool::Pool;
 use crate::pool::abi::sol::transfer_topic;
@@ -79,6 +79,7 @@ pub(super) async fn overlap(
             let (reader, found) = second(view, other.as_ref(), chunk, from, cursor).await?;
             for pool in chunk {
                 let Some((_, total)) = goals.get(&pool.id) else { continue };
+                let ground = Ground::of(work.state.conn(), pool)?;
                 let doubt = match found.get(&pool.address).cloned().unwrap_or_else(|| Ok(Blocks::new())) {
                     Ok(again) => {
                         let stored = stored_rows(work.state.conn(), pool, from, cursor)?;
@@ -87,7 +88,7 @@ pub(super) async fn overlap(
                     Err(e) => Some(Err(e)),
                 };
                 let Some(doubt) = doubt else { continue };
-                match make_good(work, view, pool, *total, to, doubt).await? {
+                match make_good(work, view, (pool, ground), *total, to, doubt).await? {
                     Ok((taken, holders)) => {
                         done.taken.insert(pool.id, taken);
                         done.holders.insert(pool.id, holders);
@@ -250,7 +251,7 @@ async fn by_receipts(
 async fn make_good(
     work: &mut WriteContext<'_>,
     view: &PinnedView,
-    pool: &Pool,
+    (pool, ground): (&Pool, Ground),
     total: Base,
     to: u64,
     doubt: Result<Doubt, Error>,
@@ -262,7 +263,7 @@ async fn make_good(
     let first = right.keys().next().copied().unwrap_or_default();
     let rescan = say("read them again and see what changes: ").run("pool rescan").of(&pool.name);
     let rescan = rescan.with("from").of(first);
-    if let Some((_, paid)) = last_paid(work.state.conn(), pool)?.filter(|(_, paid)| *paid >= first) {
+    if let Some((_, paid)) = ground.paid.filter(|(_, paid)| *paid >= first) {
         let why = format!("{}, and rewards were paid up to block {paid}", why.message());
         return Ok(Err(Error::new(Code::Drift, why).hint(rescan)));
     }
@@ -273,7 +274,7 @@ async fn make_good(
             if same { Ok(()) } else { Err(Error::new(Code::Drift, format!("block {block} came otherwise"))) }
         })
     };
-    let wanted = Wanted { pool, total, to, proof: &proof };
+    let wanted = Wanted { pool, ground, total, to, proof: &proof };
     Ok(wanted.read(work, view, &[before], &why).await?.ok_or_else(|| why.hint(rescan)))
 }
 

@@ -1,8 +1,9 @@
 //! Reorganisations: seen by the hash of the block that a pool was read at, and taken back to common ground.
 
-use crate::pool::Pool;
+use super::intake::moved;
 use crate::pool::holders::{add_shares, each_movement};
 use crate::pool::holdings::MemberId;
+use crate::pool::{self, Pool, Stand};
 use alloy::primitives::B256;
 use base::amount::Delta;
 use base::{Code, Error, Result, say};
@@ -102,10 +103,11 @@ async fn roll_back(
     pool: &Pool,
     from_block: u64,
 ) -> Result<RolledBack> {
+    let seen = Ground::of(work.state.conn(), pool)?;
+    seen.is_of(pool)?;
     let checkpoints = checkpoints(work.state.conn(), pool)?;
     let ancestor = common_ancestor(view, &checkpoints).await?.and_then(|i| checkpoints.get(i).copied());
-    let paid = last_paid(work.state.conn(), pool)?;
-    let paid = paid.filter(|(_, last)| ancestor.is_none_or(|(block, _)| block < *last));
+    let paid = seen.paid.filter(|(_, last)| ancestor.is_none_or(|(block, _)| block < *last));
     if let Some((epoch_start, last_block)) = paid {
         let why = format!(
             "pool \"{}\": the chain was reorganised below block {last_block}, on which the rewards of the \
@@ -120,6 +122,7 @@ async fn roll_back(
             .detail("epoch_start", epoch_start));
     }
     work.state.write(work.permit, |tx| {
+        seen.holds(tx.conn(), pool)?;
         let keep = ancestor.map(|(block, _)| block);
         take_back(tx, pool, keep)?;
         rows::run(
@@ -142,6 +145,30 @@ async fn roll_back(
     })
 }
 
+/// What it is decided from which of a pool's transfers go, and which stay: looked at again in the write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ground {
+    stand: Stand,
+    /// Start and last block of the newest distributed epoch.
+    pub paid: Option<(u64, u64)>,
+}
+
+impl Ground {
+    pub fn of(conn: &Connection, pool: &Pool) -> Result<Self> {
+        Ok(Self { stand: pool::stand(conn, pool.id)?, paid: last_paid(conn, pool)? })
+    }
+
+    /// Whether the pool was read on it.
+    fn is_of(&self, pool: &Pool) -> Result<()> {
+        if self.stand == pool.stand() { Ok(()) } else { Err(moved(pool)) }
+    }
+
+    /// Whether it is so still: `state_changed` where it is not.
+    pub fn holds(&self, conn: &Connection, pool: &Pool) -> Result<()> {
+        if Self::of(conn, pool)? == *self { Ok(()) } else { Err(moved(pool)) }
+    }
+}
+
 /// Blocks whose hash is known: accepted syncs and last blocks of paid epochs, newest first.
 pub(super) fn checkpoints(conn: &Connection, pool: &Pool) -> Result<Vec<(u64, B256)>> {
     let sql = "SELECT block_number, block_hash FROM pool_snapshots WHERE pool_id = ?1
@@ -151,7 +178,7 @@ pub(super) fn checkpoints(conn: &Connection, pool: &Pool) -> Result<Vec<(u64, B2
 }
 
 /// Start and last block of the newest distributed epoch.
-pub(super) fn last_paid(conn: &Connection, pool: &Pool) -> Result<Option<(u64, u64)>> {
+fn last_paid(conn: &Connection, pool: &Pool) -> Result<Option<(u64, u64)>> {
     let sql = "SELECT start_block, end_block - 1 AS last_block FROM pool_reward_epochs
          WHERE pool_id = ?1 AND status = 'distributed' ORDER BY end_block DESC LIMIT 1";
     rows::first(conn, sql, [pool.id], |row| Ok((row.get("start_block")?, row.get("last_block")?)))
@@ -175,6 +202,7 @@ pub(super) fn take_back(tx: &Tx<'_>, pool: &Pool, keep: Option<u64>) -> Result<(
     let first_gone = db_block(first_gone)?;
     let sql = "DELETE FROM share_transfers WHERE pool_id = ?1 AND block_number >= ?2";
     rows::run(conn, sql, params![pool.id, first_gone])?;
+    rows::run(conn, "UPDATE pools SET rewrites = rewrites + 1 WHERE id = ?1", [pool.id])?;
     for (member, shares) in changes {
         add_shares(conn, pool.id, member, shares)?;
     }

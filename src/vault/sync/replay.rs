@@ -4,9 +4,9 @@
 use super::intake::{Goals, Intake, POOLS_PER_QUERY, Replayed};
 use super::overlap::overlap;
 use super::reread::reread;
-use crate::pool::Pool;
 use crate::pool::abi::sol::transfer_topic;
 use crate::pool::holders::holders_match;
+use crate::pool::{self, Pool};
 use alloy::primitives::Address;
 use base::amount::Base;
 use base::{Code, Result};
@@ -99,12 +99,14 @@ pub(super) async fn date_deposits(
     let mut next = 0;
     loop {
         let mut due: BTreeMap<u64, Vec<i64>> = BTreeMap::new();
+        let mut stands = Vec::new();
         while let Some(pool) = pools.get(next).filter(|_| due.len() < PER_ROUND) {
             let sql = "SELECT DISTINCT last_deposit_block FROM user_pool_shares
          WHERE pool_id = ?1 AND last_deposit_block IS NOT NULL AND last_deposit_at IS NULL LIMIT ?2";
             let values = params![pool.id, db_block(PER_ROUND as u64)?];
             let blocks: BTreeSet<u64> =
                 rows::all(work.state.conn(), sql, values, |row| Ok(row.get("last_deposit_block")?))?;
+            stands.push((pool.id, pool::stand(work.state.conn(), pool.id)?));
             let whole = blocks.len() < PER_ROUND;
             for block in blocks {
                 due.entry(block).or_default().push(pool.id);
@@ -121,13 +123,21 @@ pub(super) async fn date_deposits(
         let numbers: Vec<u64> = due.keys().copied().collect();
         let headers = view.blocks_by_number(&numbers).await?;
         work.state.write(work.permit, |tx| {
+            // Who has replaced a pool's transfers meanwhile gives their deposits a time too.
+            let mut same = BTreeSet::new();
+            for (id, stand) in stands {
+                if pool::stand(tx.conn(), id)? == stand {
+                    same.insert(id);
+                }
+            }
             // Left alone, SQLite walks all holders of the pool for each block.
             let mut update = tx.conn().prepare_cached(
                 "UPDATE user_pool_shares INDEXED BY user_pool_shares_undated SET last_deposit_at = ?3
                  WHERE pool_id = ?1 AND last_deposit_block = ?2 AND last_deposit_at IS NULL",
             )?;
             for header in &headers {
-                for pool_id in due.get(&header.number).into_iter().flatten() {
+                let of_block = due.get(&header.number).into_iter().flatten();
+                for pool_id in of_block.filter(|id| same.contains(id)) {
                     let (block, at) = (db_block(header.number)?, db_block(header.timestamp)?);
                     update.execute(params![pool_id, block, at])?;
                 }

@@ -1,7 +1,7 @@
 //! Transfers that do not add up are read again: from the last block at which they did, in smaller ranges, elsewhere too.
 
 use super::intake::{Goals, Intake, Waiting};
-use super::reorg::{checkpoints, last_paid, take_back};
+use super::reorg::{Ground, checkpoints, take_back};
 use crate::pool::Pool;
 use crate::pool::abi::sol::transfer_topic;
 use crate::pool::holders::holdings_before;
@@ -46,9 +46,9 @@ pub(super) async fn reread(
     if cursor.is_some_and(|cursor| cursor > to) {
         return Ok(Err(first));
     }
-    let paid = last_paid(conn, pool)?.map(|(_, last)| last);
-    let rungs = rungs(&checkpoints(conn, pool)?, cursor, paid);
-    let wanted = Wanted { pool, total, to, proof: &|_| Ok(()) };
+    let ground = Ground::of(conn, pool)?;
+    let rungs = rungs(&checkpoints(conn, pool)?, cursor, ground.paid.map(|(_, last)| last));
+    let wanted = Wanted { pool, ground, total, to, proof: &|_| Ok(()) };
     Ok(wanted.read(work, view, &rungs, &first).await?.ok_or(first))
 }
 
@@ -74,11 +74,11 @@ pub async fn reread_to_balances(
     first: &Error,
 ) -> Result<bool> {
     let conn = work.state.conn();
-    let paid = last_paid(conn, pool)?.map(|(_, last)| last);
+    let ground = Ground::of(conn, pool)?;
     let proved = checkpoints(conn, pool)?;
-    let floor = paid.and_then(|paid| proved.into_iter().find(|(block, _)| *block <= paid));
+    let floor = ground.paid.and_then(|(_, paid)| proved.into_iter().find(|(block, _)| *block <= paid));
     let proof = |conn: &Connection| balances.iter().try_for_each(|balance| held(conn, pool, balance));
-    let wanted = Wanted { pool, total, to: view.block().number, proof: &proof };
+    let wanted = Wanted { pool, ground, total, to: view.block().number, proof: &proof };
     Ok(wanted.read(work, view, &[floor], first).await?.is_some())
 }
 
@@ -128,6 +128,8 @@ pub(super) async fn download(
 /// What a pool must come to with block `to`.
 pub(super) struct Wanted<'a> {
     pub pool: &'a Pool,
+    /// What is read again was chosen by.
+    pub ground: Ground,
     pub total: Base,
     pub to: u64,
     /// What must be true of the new transfers too; `drift` where it is not.
@@ -168,7 +170,8 @@ impl Wanted<'_> {
         Ok(None)
     }
 
-    /// Puts `rows` in the place of what was stored after `keep`; nothing where the holders are not right then.
+    /// Puts `rows` in the place of what was stored after `keep`; nothing where the holders are not right then. `state_changed`
+    /// where something else is stored by now.
     fn settle(
         &self,
         work: &mut WriteContext<'_>,
@@ -181,6 +184,7 @@ impl Wanted<'_> {
         let cursor = pool.cursor.map(|(block, _)| block);
         let mut counts = None;
         let written = work.state.write(work.permit, |tx| {
+            self.ground.holds(tx.conn(), pool)?;
             let block = keep.map(|(block, _)| block);
             let before = stored(tx.conn(), pool, block)?;
             take_back(tx, pool, block)?;

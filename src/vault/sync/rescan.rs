@@ -1,6 +1,6 @@
 //! `pool rescan`: a pool's transfers read again on demand, compared with those in the state, which they replace on evidence.
 
-use super::intake::{Intake, Waiting, stored};
+use super::intake::{Intake, Waiting, moved as rewritten, stored};
 use super::reorg::{RolledBack, behind, settle_reorgs, take_back};
 use super::replay::date_deposits;
 use super::reread::{MOST, download};
@@ -14,7 +14,7 @@ use evm::{At, BlockRef, Chain, EventLog, PinnedView, ViewStamp};
 use rusqlite::{Connection, params};
 use serde_json::json;
 use state::columns::maybe_at;
-use state::{Tx, WriteContext};
+use state::{Lease, Tx, WriteContext};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::slice;
@@ -126,23 +126,27 @@ pub async fn rescan(
     from: Option<u64>,
     at: At,
 ) -> Result<Rescanned> {
-    let known = newest_known(slice::from_ref(&pool::find(work.state.conn(), name)?));
+    let _lease = work.permit.lease(&Lease::Pools)?;
     let mut rolled_back = Vec::new();
-    chain
-        .view_above(at, known, async |view| {
-            let pool = pool::find(work.state.conn(), name)?;
-            let (rolled, failed) = settle_reorgs(work, view, slice::from_ref(&pool)).await?;
-            rolled_back.extend(rolled);
-            failed.into_values().next().map_or(Ok(()), Err)?;
-            let pool = pool::find(work.state.conn(), name)?;
-            let range = Range::of(&pool, from)?;
-            if range.to > view.block().number {
-                return Err(behind(view, &pool, range.to));
-            }
-            let found = one_view(work, view, pool, range).await?;
-            Ok(Rescanned { rolled_back: rolled_back.clone(), ..found })
-        })
-        .await
+    state::anew_async(async || {
+        let known = newest_known(slice::from_ref(&pool::find(work.state.conn(), name)?));
+        chain
+            .view_above(at, known, async |view| {
+                let pool = pool::find(work.state.conn(), name)?;
+                let (rolled, failed) = settle_reorgs(work, view, slice::from_ref(&pool)).await?;
+                rolled_back.extend(rolled);
+                failed.into_values().next().map_or(Ok(()), Err)?;
+                let pool = pool::find(work.state.conn(), name)?;
+                let range = Range::of(&pool, from)?;
+                if range.to > view.block().number {
+                    return Err(behind(view, &pool, range.to));
+                }
+                let found = one_view(work, view, pool, range).await?;
+                Ok(Rescanned { rolled_back: rolled_back.clone(), ..found })
+            })
+            .await
+    })
+    .await
 }
 
 async fn one_view(
@@ -387,10 +391,8 @@ fn write(
 ) -> Result<()> {
     let Rescanned { pool, range, corrections, .. } = found;
     let conn = tx.conn();
-    if pool::find(conn, &pool.name)? != *pool {
-        return Err(
-            Error::new(Code::Conflict, "it was changed while its transfers were read").hint("run it again")
-        );
+    if pool::by_id(conn, pool.id)? != *pool {
+        return Err(rewritten(pool));
     }
     if !corrections.is_empty() {
         take_back(tx, pool, keep)?;

@@ -19,7 +19,7 @@ use serde::Serialize;
 use serde_json::json;
 use state::alert::{self, Subject};
 use state::columns::db_block;
-use state::{Tx, WriteContext, rows};
+use state::{Lease, Tx, WriteContext, rows};
 use std::collections::{BTreeMap, HashMap};
 
 /// The alerts that a sync raises and closes by a pool's figures.
@@ -105,19 +105,24 @@ pub struct SyncReport {
 
 /// Syncs `pools` at one block. A pool that fails leaves the others done.
 pub async fn sync(work: &mut WriteContext<'_>, chain: &Chain, pools: &[Pool], at: At) -> Result<SyncReport> {
+    let _lease = work.permit.lease(&Lease::Pools)?;
     let names: Vec<String> = pools.iter().map(|pool| pool.name.clone()).collect();
     let mut rolled_back = Vec::new();
-    chain
-        .view_above(at, newest_known(pools), async |view| {
-            // Read anew: a view that starts over finds what the first one stored.
-            let pools = pool::select(work.state.conn(), &names)?;
-            let (rolled, failed) = settle_reorgs(work, view, &pools).await?;
-            let pools = if rolled.is_empty() { pools } else { pool::select(work.state.conn(), &names)? };
-            rolled_back.extend(rolled);
-            let pools = one_view(work, view, pools, failed).await?;
-            Ok(SyncReport { view: ViewStamp::of(view), rolled_back: rolled_back.clone(), pools })
-        })
-        .await
+    state::anew_async(async || {
+        let known = newest_known(&pool::select(work.state.conn(), &names)?);
+        chain
+            .view_above(at, known, async |view| {
+                // Read anew: a view that starts over finds what the first one stored.
+                let pools = pool::select(work.state.conn(), &names)?;
+                let (rolled, failed) = settle_reorgs(work, view, &pools).await?;
+                let pools = if rolled.is_empty() { pools } else { pool::select(work.state.conn(), &names)? };
+                rolled_back.extend(rolled);
+                let pools = one_view(work, view, pools, failed).await?;
+                Ok(SyncReport { view: ViewStamp::of(view), rolled_back: rolled_back.clone(), pools })
+            })
+            .await
+    })
+    .await
 }
 
 async fn one_view(
@@ -223,7 +228,13 @@ fn store_all(
     let block = view.block();
     let number = db_block(block.number)?;
     let mut all = Vec::with_capacity(accepted.len());
-    for (_, pool, reading) in accepted {
+    for (_, seen, reading) in accepted {
+        // By what it is now: its figures were read, and its transfers replayed, for the pool as it was.
+        let pool = &pool::by_id(tx.conn(), seen.id)?;
+        let is_same = (&pool.asset, pool.synced_block) == (&seen.asset, seen.synced_block);
+        if !is_same || pool.cursor != Some((block.number, block.hash)) {
+            return Err(state::changed(format_args!("pool \"{}\"", pool.name)));
+        }
         let before = pool::rate_before(tx.conn(), pool, block.number)?;
         rows::run(
             tx.conn(),

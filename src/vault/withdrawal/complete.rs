@@ -10,7 +10,7 @@ use base::{Code, Error, Result, say};
 use evm::{Chain, ViewStamp};
 use rusqlite::Connection;
 use serde_json::{Value, json};
-use state::{ValuePermit, WriteContext};
+use state::{Lease, ValuePermit, WriteContext};
 
 /// How it stands afterwards.
 #[derive(Debug, Clone)]
@@ -31,7 +31,18 @@ pub struct Completed {
 /// Nothing is changed where it is an error: `outcome_unknown` for a transaction that was seen before and is not now.
 pub async fn complete(
     work: &mut WriteContext<'_>,
-    chain: impl FnOnce() -> Result<Chain>,
+    chain: impl Fn() -> Result<Chain>,
+    id: i64,
+    tx: Option<B256>,
+    evidence: Evidence<'_>,
+) -> Result<Completed> {
+    let _lease = work.permit.lease(&Lease::Pools)?;
+    state::anew_async(async || decide(work, &chain, id, tx, evidence).await).await
+}
+
+async fn decide(
+    work: &mut WriteContext<'_>,
+    chain: impl Fn() -> Result<Chain>,
     id: i64,
     tx: Option<B256>,
     evidence: Evidence<'_>,
@@ -84,12 +95,12 @@ fn by_word(
     found: &Withdrawal,
     tx: Option<B256>,
 ) -> Result<Completed> {
-    if let Some(tx) = tx {
-        // A word may stand for what the chain cannot show, not against what it has shown.
-        is_not_replayed_before(work.state.conn(), found, tx)?;
-    }
     let withdrawal = work.state.write(agreed.permit(), |db| {
-        must_be_as_asked(db.conn(), found.id)?;
+        is_as_found(db.conn(), found, tx)?;
+        if let Some(tx) = tx {
+            // A word may stand for what the chain cannot show, not against what it has shown.
+            is_not_replayed_before(db.conn(), found, tx)?;
+        }
         store::set_completed(db, found.id, tx, false)?;
         let told = told(found, tx, json!({ "verified": false }));
         db.event("withdrawal.completed", &subject(found.id), &told)?;
@@ -116,7 +127,7 @@ async fn by_chain(
             let shown = json!({ "verified": true, "block": receipt.block_number, "hash": receipt.block_hash,
                                 "endpoint": view.endpoint });
             let withdrawal = work.state.write(work.permit, |db| {
-                must_be_as_asked(db.conn(), found.id)?;
+                is_as_found(db.conn(), &found, Some(tx))?;
                 store::set_completed(db, found.id, Some(tx), true)?;
                 let told = told(&found, Some(tx), shown);
                 db.event(&format!("withdrawal.{kind}"), &subject(found.id), &told)?;
@@ -138,7 +149,7 @@ async fn by_chain(
         }
         Status::Pending | Status::Processing => {
             let withdrawal = work.state.write(work.permit, |db| {
-                must_be_as_asked(db.conn(), found.id)?;
+                is_as_found(db.conn(), &found, Some(tx))?;
                 store::set_processing(db, found.id, tx)?;
                 db.event("withdrawal.processing", &subject(found.id), &told(&found, Some(tx), json!({})))?;
                 store::find(db.conn(), found.id)
@@ -146,6 +157,13 @@ async fn by_chain(
             Ok(Completed { withdrawal, changed: true, open: Some(open), view: Some(view) })
         }
     }
+}
+
+/// The withdrawal is what was decided from, and what was asked for; its transaction is no other's.
+fn is_as_found(conn: &Connection, found: &Withdrawal, tx: Option<B256>) -> Result<()> {
+    must_be_as_asked(conn, found.id)?;
+    store::must_be(conn, found)?;
+    tx.map_or(Ok(()), |tx| is_free(conn, tx, found.id))
 }
 
 /// One that was seen before may be seen again; one that never was may be mistyped.
@@ -204,6 +222,5 @@ fn told(found: &Withdrawal, tx: Option<B256>, more: Value) -> Value {
 }
 
 pub(super) fn pool_of(conn: &Connection, found: &Withdrawal) -> Result<Pool> {
-    let none = || Error::corrupt(format!("withdrawal {} is of a pool that does not exist", found.id));
-    pool::list(conn)?.into_iter().find(|pool| pool.id == found.pool_id).ok_or_else(none)
+    pool::by_id(conn, found.pool_id).map_err(|e| e.context(format!("withdrawal {}", found.id)))
 }

@@ -22,7 +22,17 @@ pub struct Failed {
 /// where its transaction may still move them. An error changes nothing.
 pub async fn fail(
     work: &mut WriteContext<'_>,
-    chain: impl FnOnce() -> Result<Chain>,
+    chain: impl Fn() -> Result<Chain>,
+    id: i64,
+    reason: &str,
+    evidence: Evidence<'_>,
+) -> Result<Failed> {
+    state::anew_async(async || decide(work, &chain, id, reason, evidence).await).await
+}
+
+async fn decide(
+    work: &mut WriteContext<'_>,
+    chain: impl Fn() -> Result<Chain>,
     id: i64,
     reason: &str,
     evidence: Evidence<'_>,
@@ -50,6 +60,7 @@ pub async fn fail(
     };
     let unverified = matches!(evidence, Evidence::Word(_));
     let withdrawal = work.state.write(permit, |db| {
+        store::must_be(db.conn(), &found)?;
         store::set_failed(db, id, reason)?;
         db.event(
             "withdrawal.failed",

@@ -109,6 +109,14 @@ pub fn find(conn: &Connection, id: i64) -> Result<Withdrawal> {
     })
 }
 
+/// Refuses to go on with a withdrawal that is not as it was when it was decided about it: `state_changed`.
+pub(super) fn must_be(conn: &Connection, found: &Withdrawal) -> Result<()> {
+    if find(conn, found.id)? == *found {
+        return Ok(());
+    }
+    Err(state::changed(format_args!("withdrawal {}", found.id)))
+}
+
 /// The withdrawal that was asked for with this key.
 pub(super) fn by_key(conn: &Connection, key: &str) -> Result<Option<Withdrawal>> {
     rows::first(conn, &format!("SELECT {COLUMNS} WHERE w.idempotency_key = ?1"), [key], read)
@@ -130,21 +138,46 @@ pub struct Filter {
     pub status: Option<Status>,
 }
 
-/// The newest `limit` withdrawals that fit, the newest first.
-pub fn list(conn: &Connection, filter: &Filter, limit: u32) -> Result<Vec<Withdrawal>> {
-    let clause = match (filter.member, filter.pool) {
-        (Some(_), _) => {
-            "w.member_id = ?1 AND (?2 IS NULL OR w.pool_id = ?2)
+impl Filter {
+    /// What must hold for a withdrawal that comes behind one with the time ?5 and the id ?6, and the order.
+    const fn clause(&self) -> &'static str {
+        match (self.member, self.pool) {
+            (Some(_), _) => {
+                "w.member_id = ?1 AND (?2 IS NULL OR w.pool_id = ?2) AND (w.requested_at, w.id) < (?5, ?6)
              AND (?3 IS NULL OR w.status = ?3) ORDER BY w.requested_at DESC, w.id DESC"
-        }
-        (None, Some(_)) => {
-            "?1 IS NULL AND w.pool_id = ?2
+            }
+            (None, Some(_)) => {
+                "?1 IS NULL AND w.pool_id = ?2 AND (w.requested_at, w.id) < (?5, ?6)
              AND (?3 IS NULL OR w.status = ?3) ORDER BY w.requested_at DESC, w.id DESC"
+            }
+            (None, None) => {
+                "?1 IS NULL AND ?2 IS NULL AND ?5 IS NOT NULL AND w.id < ?6
+             AND (?3 IS NULL OR w.status = ?3) ORDER BY w.id DESC"
+            }
         }
-        (None, None) => "?1 IS NULL AND ?2 IS NULL AND (?3 IS NULL OR w.status = ?3) ORDER BY w.id DESC",
-    };
-    let values = params![filter.member, filter.pool, filter.status, limit];
+    }
+}
+
+/// In the list of all withdrawals, before the first one: its time and its id.
+const FIRST: (i64, i64) = (i64::MAX, i64::MAX);
+
+/// The withdrawals that fit, the newest first: `limit` of them, behind the one that was asked for then and has this id.
+pub fn list(
+    conn: &Connection,
+    filter: &Filter,
+    after: Option<(i64, i64)>,
+    limit: u32,
+) -> Result<Vec<Withdrawal>> {
+    let (clause, (at, id)) = (filter.clause(), after.unwrap_or(FIRST));
+    let values = params![filter.member, filter.pool, filter.status, limit, at, id];
     rows::all(conn, &format!("SELECT {COLUMNS} WHERE {clause} LIMIT ?4"), values, read)
+}
+
+/// How many withdrawals fit; `None` where they are too many to count.
+pub fn count(conn: &Connection, filter: &Filter) -> Result<Option<u64>> {
+    let (clause, (at, id)) = (filter.clause(), FIRST);
+    let sql = format!("SELECT count(*) FROM (SELECT 1 FROM pool_withdrawals w WHERE {clause} LIMIT ?4)");
+    rows::count(conn, &sql, params![filter.member, filter.pool, filter.status, rows::UNCOUNTED, at, id])
 }
 
 /// Shares of a member that its withdrawals from a pool have reserved, base units.

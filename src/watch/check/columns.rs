@@ -1,5 +1,6 @@
 //! Every column reads as the commands read it: what none of them could read is found before one of them needs it.
 
+use crate::notify;
 use alloy::primitives::{Address, B256};
 use base::amount::{Base, Delta};
 use base::{Code, Error, Result};
@@ -125,6 +126,7 @@ const WHOLE: &[fn(&Connection) -> Result<()>] = &[
     |conn| vault::feed::all(conn).map(drop),
     |conn| pool::list(conn)?.iter().try_for_each(|of| pool::snapshot(conn, of).map(drop)),
     |conn| reward::schedule(conn).map(drop),
+    |conn| notify::list(conn, None, u32::MAX).map(drop),
     can_go_on,
     // What may still be sent or recorded.
     |conn| {
@@ -209,7 +211,8 @@ mod tests {
         ledger_accounts.owner_kind ledger_accounts.owner ledger_accounts.purpose ledger_accounts.asset
         operations.network operations.key operations.kind operations.subject operations.state operations.plan operations.error
         operation_attempts.hash operation_attempts.envelope operation_attempts.endpoint operation_attempts.outcome operation_attempts.error
-        runs.command assets.symbol pools.name pools.abi pools.share_symbol pool_snapshots.endpoint members.name
+        runs.command notified.area notified.subject notified.kind notified.topic notified.severity
+        notifications.key notifications.channel notifications.content notifications.error assets.symbol pools.name pools.abi pools.share_symbol pool_snapshots.endpoint members.name
         share_transfers.tx_hash staged_transfers.tx_hash staged_transfers.from_address staged_transfers.to_address
         pool_withdrawals.status pool_withdrawals.idempotency_key pool_withdrawals.error reward_schedule.basis
         pool_reward_epochs.origin pool_reward_epochs.basis pool_reward_epochs.carry_reason pool_reward_epochs.status

@@ -2,22 +2,23 @@
 
 use super::peers::{self, ProbeOptions, Probed};
 use super::{Line, Told};
-use base::{Code, Result, counted, run};
+use base::{Code, Result, clock, counted, run};
 use futures_util::future::join_all;
 use kale::Who;
 use kale::contract::Entry;
+use kale::farming::code::{self, CodeState};
 use kale::fees;
 use kale::purse::{Books, Judged, Spares};
 use kale::rows::{FarmerRow, OpenPail};
 use kale::site::Site;
 use kale::sponsor::{Role, Sponsor};
-use kale::view::{Ask, Standing, View};
+use kale::view::{Ask, View};
 use std::collections::BTreeMap;
 use stellar::xdr::ContractId;
-use stellar::{Client, ClientConfig, Known};
+use stellar::{Client, ClientConfig, Known, LedgerPace, Newer, PROTOCOL};
 
-/// Ledgers of five seconds in a day.
-const DAY: u32 = 17_280;
+/// Seconds before the end of the farm's instance from which on it expires soon.
+const DAY: u64 = 86_400;
 
 /// What should be there.
 #[derive(Debug)]
@@ -32,8 +33,10 @@ pub struct Wanted {
     pub pails: Vec<OpenPail>,
     /// What the records say of fees and stakes.
     pub books: Books,
-    /// Ledgers before its end from which on a pail expires soon.
-    pub harvest_alarm: u32,
+    /// Seconds before its end from which on a pail expires soon.
+    pub harvest_alarm: u64,
+    /// The hash of the farm contract's code that was accepted, if any was.
+    pub code: Option<String>,
 }
 
 /// Asks every endpoint side by side. Returns the lines, and by how many seconds the machine's clock is ahead of each
@@ -56,10 +59,21 @@ pub async fn examine(
     let found = join_all(clients.iter().map(|(name, client)| probe(name, client, wanted, options))).await;
     let (probed, farms): (Vec<Probed>, Vec<Told>) = found.into_iter().unzip();
     let mut lines = peers::lines("stellar", "ledger", &probed, options.clock.now(), options.max_head_age_sec);
+    let newest = clients.iter().filter_map(|(_, client)| client.protocol()).max();
+    lines.extend(newest.map(protocol));
     if wanted.farm.is_some() {
         lines.extend(peers::first_told(farms, "farm", "no endpoint could tell how the farm stands"));
     }
     Ok((lines, probed.iter().filter_map(|peer| peer.skew_sec).collect()))
+}
+
+/// The network's protocol against the one that this build knows.
+fn protocol(network: u32) -> Line {
+    if let Some(newer) = Newer::than_known(network) {
+        return Line::warn("stellar", "protocol", newer.words(), Newer::FIX);
+    }
+    let words = format!("the network is at protocol {network}, this build knows {PROTOCOL}");
+    Line::ok("stellar", "protocol", words)
 }
 
 /// One endpoint: its head, and the farm if it got so far in time.
@@ -93,25 +107,41 @@ async fn farm(client: &Client, view: &stellar::View, wanted: &Wanted) -> Result<
     } else {
         Line::ok("contracts", "farm", words)
     }];
-    let ledger = seen.at.ledger;
+    lines.push(of_code(farm, seen.code.as_deref(), wanted.code.as_deref()));
+    let (ledger, pace) = (seen.at.ledger, view.pace().await?);
     let instance = Entry::Instance.key(farm)?;
     let lives = view.entries([instance.clone()]).await?.get(&instance).and_then(|entry| entry.live_until);
     if let Some(until) = lives {
         let fix = "anyone may extend it: stellar contract extend";
-        lines.push(expiry("the farm's instance", until, ledger, DAY, fix));
+        lines.push(expiry("the farm's instance", until, ledger, pace, fix));
     }
     let spares = Spares::read(view, &wanted.books).await?;
     lines.extend(of_farmers(wanted, &seen, &spares));
-    lines.extend(of_pails(&wanted.pails, ledger, wanted.harvest_alarm));
+    lines.extend(of_pails(&wanted.pails, ledger, pace.ledgers_in(wanted.harvest_alarm)));
     Ok(lines)
 }
 
-fn expiry(what: &str, until: u32, ledger: u32, soon: u32, fix: &'static str) -> Line {
+/// The code that the farm contract runs against the one that was accepted.
+fn of_code(farm: &ContractId, found: Option<&str>, accepted: Option<&str>) -> Line {
+    let hash = found.unwrap_or("none of its own");
+    match code::compare(found, None, accepted) {
+        CodeState::Accepted => Line::ok("contracts", "code of the farm", hash),
+        CodeState::New => {
+            Line::ok("contracts", "code of the farm", format!("{hash}; the next command of the farm pins it"))
+        }
+        CodeState::Changed(accepted) => {
+            Line::fail("contracts", "code of the farm", code::words(farm, found, &accepted), code::fix(found))
+        }
+    }
+}
+
+fn expiry(what: &str, until: u32, ledger: u32, pace: LedgerPace, fix: &'static str) -> Line {
     let left = until.saturating_sub(ledger);
-    let words = format!("{what} lives until ledger {until}, {left} from now");
+    let span = clock::span(pace.seconds_of(left));
+    let words = format!("{what} lives until ledger {until}, {left} from now, about {span}");
     if until < ledger {
         Line::fail("expiry", what, format!("{what} ended at ledger {until}"), fix)
-    } else if left < soon {
+    } else if left < pace.ledgers_in(DAY) {
         Line::warn("expiry", what, words, fix)
     } else {
         Line::ok("expiry", what, words)
@@ -121,13 +151,15 @@ fn expiry(what: &str, until: u32, ledger: u32, soon: u32, fix: &'static str) -> 
 /// How the sponsor and the submitters stand that have so much above their reserves; what active farmers lack: a line for each that lacks
 /// something, or one for all.
 fn of_farmers(wanted: &Wanted, seen: &View, spares: &Spares) -> Vec<Line> {
-    let is_active = |id: &str| wanted.hands.iter().any(|hand| hand.who.id == id && hand.status.plants());
-    let active: Vec<&Standing> = seen.farmers.iter().filter(|farmer| is_active(&farmer.who.id)).collect();
-    let asked: Vec<_> =
-        active.iter().map(|farmer| (farmer.who.id.as_str(), farmer.wallet.as_ref())).collect();
-    let Judged { farmers, sponsor, submitters } = wanted.books.judge(spares, &asked);
+    let asked: Vec<_> = (wanted.hands.iter().zip(&seen.farmers))
+        .map(|(hand, farmer)| (farmer.who.id.as_str(), hand.status, farmer.wallet.as_ref()))
+        .collect();
+    let Judged { farmers: all, sponsor, submitters } = wanted.books.judge_all(spares, &asked);
+    let judged = wanted.hands.iter().zip(&seen.farmers).zip(all);
+    let active = judged.filter(|((hand, _), _)| hand.status.plants());
+    let farmers: Vec<_> = active.map(|((_, farmer), verdict)| (farmer, verdict)).collect();
     let mut lines: Vec<Line> = Vec::new();
-    for (farmer, verdict) in active.iter().zip(&farmers) {
+    for (farmer, verdict) in &farmers {
         for lack in &verdict.lacks {
             let (address, words) = (&farmer.who.address, format!("it {}", lack.words()));
             lines.push(Line::fail("farmers", address.clone(), words, lack.fix(address)));
@@ -150,7 +182,7 @@ fn of_farmers(wanted: &Wanted, seen: &View, spares: &Spares) -> Vec<Line> {
             Some(why) => Line::fail("farmers", subject, why, payer.fix()),
         }
     };
-    let short = fees::short_of(active.len(), submitters.len());
+    let short = fees::short_of(farmers.len(), submitters.len());
     let short = short.map(|why| Line::warn("farmers", "submitters", why, "add accounts to kale.submitter"));
     sponsor.iter().chain(&submitters).map(of_payer).chain(short).chain(lines).collect()
 }

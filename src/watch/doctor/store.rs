@@ -1,6 +1,7 @@
 //! The state file: SQLite's version, its own quick check, the write-ahead log.
 
 use super::Line;
+use crate::leases::leases;
 use base::{Result, say};
 use state::State;
 use state::columns::only;
@@ -47,6 +48,13 @@ pub fn lines(state: &State) -> Result<Vec<Line>> {
     } else {
         Line::ok("state", "write-ahead log", format!("{} KiB", log >> 10))
     });
+    let held = leases(path, Some(state.conn()))?;
+    let held: Vec<String> = held.iter().map(|one| format!("{}: {}", one.what(), one.by())).collect();
+    lines.push(Line::ok(
+        "state",
+        "at work",
+        if held.is_empty() { "nobody".to_owned() } else { held.join(", ") },
+    ));
     Ok(lines)
 }
 

@@ -2,6 +2,7 @@
 
 use super::rules::grade;
 use super::{Grade, InFlight, Trouble};
+use crate::notify::rows as notices;
 use base::{Remedy, Result, run};
 use config::Config;
 use rusqlite::{Connection, Row, params};
@@ -137,7 +138,7 @@ fn of_farm(conn: &Connection, config: &Config) -> Result<Vec<Vital>> {
 }
 
 /// Everything that is open: alerts and violations, and breakers and pauses, ours or an engine's, that no check has come
-/// upon yet.
+/// upon yet; and channels that notifications do not get through to.
 pub fn alerts(conn: &Connection, config: &Config, now: i64) -> Result<Vec<Trouble>> {
     let told = |(area, Alert { subject, kind, message: why, first_seen: since, .. }): (Area, Alert)| {
         Trouble { area, subject, kind, why, since }
@@ -158,6 +159,12 @@ pub fn alerts(conn: &Connection, config: &Config, now: i64) -> Result<Vec<Troubl
                 let since = barrier.since().or(heard).unwrap_or(now);
                 found.push(Trouble { area, subject, kind, why: barrier.why(), since });
             }
+        }
+    }
+    for channel in config.channels()? {
+        if let Some((since, why)) = notices::failing(conn, &channel.name)? {
+            let kind = "undelivered".to_owned();
+            found.push(Trouble { area: Area::Notify, subject: channel.name, kind, why, since });
         }
     }
     Ok(found)

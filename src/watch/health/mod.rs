@@ -6,8 +6,9 @@ mod rules;
 pub use facts::{Vital, alerts, in_flight, vitals};
 pub use rules::{GRACE_SEC, Grade, grade};
 
-use base::{Result, clock, forms};
+use base::{Result, clock, counted, forms};
 use config::Config;
+use rusqlite::Connection;
 use schemars::JsonSchema;
 use serde::Serialize;
 use state::State;
@@ -24,14 +25,33 @@ pub struct Checked {
     pub grade: Grade,
 }
 
+impl Checked {
+    /// When it must have gone well again, seconds since 1970.
+    pub fn due_at(&self) -> i64 {
+        let limit = i64::try_from(self.vital.limit_sec).unwrap_or(i64::MAX);
+        self.vital.last.unwrap_or(self.vital.since).saturating_add(limit)
+    }
+
+    /// Its age against its limit, for a person.
+    pub fn age_in_words(&self) -> String {
+        match (self.age_sec, self.vital.last) {
+            (None, _) => "dated in the future".to_owned(),
+            (Some(age), Some(_)) => {
+                format!("{} ago, the limit is {}", clock::span(age), clock::span(self.vital.limit_sec))
+            }
+            (Some(age), None) => format!("never, {} after it was due", clock::span(age)),
+        }
+    }
+}
+
 /// Something that is open.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[schemars(rename = "TroubleView")]
 pub struct Trouble {
-    /// `risk`, `oracle` or `farm`.
+    /// `risk`, `oracle`, `farm` or `notify`.
     #[schemars(with = "String")]
     pub area: Area,
-    /// The pool, feed or farmer.
+    /// The pool, feed, farmer or channel.
     pub subject: String,
     /// The rule or the kind of alert.
     pub kind: String,
@@ -60,6 +80,14 @@ pub struct InFlight {
     pub grade: Grade,
 }
 
+impl InFlight {
+    /// How many, and how old the oldest is, in words.
+    pub fn why(&self) -> String {
+        let age = self.oldest_sec.map_or_else(|| "dated in the future".to_owned(), clock::span);
+        format!("{} not settled, the oldest for {age}", counted(self.count, "transaction"))
+    }
+}
+
 /// What a look at the state found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HealthReport {
@@ -82,8 +110,11 @@ impl HealthReport {
 
 /// Looks at the state as it stands at `now`, seconds since 1970.
 pub fn look(state: &State, config: &Config, now: i64) -> Result<HealthReport> {
-    let look = state.look()?;
-    let conn = look.conn();
+    of(state.look()?.conn(), config, now)
+}
+
+/// The same on one moment of the state, or within a write.
+pub fn of(conn: &Connection, config: &Config, now: i64) -> Result<HealthReport> {
     let checks = vitals(conn, config, now)?
         .into_iter()
         .map(|vital| {

@@ -185,7 +185,7 @@ fn ends(conn: &Connection, block: u32) -> Result<Vec<End>> {
 }
 
 /// What was minted and what was lost, by the ledger.
-fn chain_totals(conn: &Connection) -> Result<(Base, Base)> {
+pub(crate) fn chain_totals(conn: &Connection) -> Result<(Base, Base)> {
     let sql = "SELECT purpose, balance FROM ledger_accounts WHERE owner_kind = 'chain' AND asset = ?1";
     let (mut minted, mut lost) = (Base::ZERO, Base::ZERO);
     rows::each(conn, sql, [accounting::ASSET], |row| {

@@ -9,6 +9,8 @@ mod file;
 mod page;
 mod pools;
 
+pub(crate) use farm::chain_totals;
+
 pub use alarms::Alarm;
 pub use farm::{BlockSum, Farm, FarmerSum, Loss};
 pub use file::{Written, write};

@@ -167,14 +167,12 @@ fn read_point(row: &Row<'_>) -> Result<Point> {
 }
 
 fn largest(conn: &Connection, pool: &Pool, snapshot: Option<&Snapshot>) -> Result<Vec<Holder>> {
-    // Digits without leading zeros are in the order of their numbers: first by length, then as texts.
-    let sql = "SELECT m.address, m.name, s.shares FROM user_pool_shares s JOIN members m ON m.id = s.member_id
-         WHERE s.pool_id = ?1 AND s.shares <> '0' ORDER BY length(s.shares) DESC, s.shares DESC, m.id LIMIT ?2";
-    rows::all(conn, sql, params![pool.id, MOST_HOLDERS], |row| {
-        let shares = at(row, "shares")?;
+    let holders = pool::holders_by_size(conn, pool, None, MOST_HOLDERS)?.into_iter();
+    let holder = |pool::Holder { member, shares }: pool::Holder| {
         let worth = snapshot.map(|s| underlying(shares, s.total_assets, s.total_shares));
-        Ok(Holder { address: row.get("address")?, name: row.get("name")?, shares, worth })
-    })
+        Holder { address: member.address.to_string(), name: member.name, shares, worth }
+    };
+    Ok(holders.map(holder).collect())
 }
 
 fn epochs(conn: &Connection, pool: &Pool) -> Result<Vec<Epoch>> {

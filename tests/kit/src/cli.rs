@@ -194,6 +194,23 @@ impl Ran {
     }
 }
 
+/// Asks for a list page by page, a row on each, and gives a field of every row in the order in which they came.
+#[track_caller]
+pub fn pages<A: Around>(run: impl Fn(&str) -> Run<A>, line: &str, rows: &str, field: &str) -> Vec<Value> {
+    let (mut found, mut totals, mut after) = (Vec::new(), Vec::new(), String::new());
+    loop {
+        let data = run(&format!("{line} --limit 1{after}")).json();
+        assert_eq!(data["more"], !data["cursor"].is_null(), "{data}");
+        found.extend(data[rows].as_array().unwrap().iter().map(|row| row[field].clone()));
+        totals.push(data["total"].clone());
+        let Some(cursor) = data["cursor"].as_str() else { break };
+        after = format!(" --after {cursor}");
+    }
+    totals.dedup();
+    assert_eq!(totals.len(), 1, "{line}: the total changes from page to page: {totals:?}");
+    found
+}
+
 fn names(object: &Value) -> Vec<&str> {
     object.as_object().unwrap().keys().map(String::as_str).collect()
 }

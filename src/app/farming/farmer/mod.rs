@@ -4,6 +4,7 @@ pub mod funding;
 pub mod trust;
 
 use crate::farming;
+use crate::paging::PageEnd;
 use base::amount::Quantity;
 use base::{clock, forms};
 
@@ -147,6 +148,9 @@ pub struct SponsorOutput {
 pub struct ListOutput {
     /// In the order in which they came.
     pub farmers: Vec<FarmerView>,
+    /// Where the page ends.
+    #[serde(flatten)]
+    pub end: PageEnd,
     /// What the comparison with the key store found; null where it was not asked for.
     pub keys: Option<KeysView>,
 }

@@ -4,10 +4,12 @@ use crate::App;
 use crate::farming::{everybody, kale, named, on_farm};
 use base::amount::Quantity;
 use base::{Code, Error, Result, forms};
+use kale::farming::Leads;
 use kale::harvest::{self, Released, WrittenOff};
 use kale::rows::FarmerRow;
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::slice;
 
 /// What was decided about a pail.
 #[derive(Debug, Default, Serialize, JsonSchema)]
@@ -37,16 +39,18 @@ pub struct DecisionOutput {
 pub fn release(app: &App<'_>, name: &str, block: u32, dry_run: bool) -> Result<DecisionOutput> {
     let hand = one(app, name)?;
     let network = stellar::known(app.config.require("stellar.network")?)?.name;
-    let Released { stake, held } = Released::of(app.read()?.conn(), &hand, block)?;
+    let seen = Released::of(app.read()?.conn(), &hand, block)?;
     if dry_run {
         app.call().set_dry_run();
     } else {
         app.write(false, |work| {
-            let what = format!("release the pail of {} in block {block}, held for {held}", hand.who.address);
+            let (address, held) = (&hand.who.address, &seen.held);
+            let what = format!("release the pail of {address} in block {block}, held for {held}");
             let agreed = app.agree(work.permit, true, &what)?;
-            work.state.write(agreed.permit(), |tx| harvest::release(tx, network, &hand, block))
+            work.state.write(agreed.permit(), |tx| harvest::release(tx, network, &hand, block, &seen))
         })?;
     }
+    let Released { stake, held } = seen;
     let status = if dry_run { "would_release" } else { "released" };
     let output = DecisionOutput::new(hand, block, status, kale(stake));
     Ok(DecisionOutput { held: Some(held), ..output })
@@ -55,7 +59,7 @@ pub fn release(app: &App<'_>, name: &str, block: u32, dry_run: bool) -> Result<D
 /// Books a stake as lost that no payment is in sight of; asks on every profile.
 pub fn record_lost(app: &App<'_>, name: &str, block: u32, dry_run: bool) -> Result<DecisionOutput> {
     let hand = one(app, name)?;
-    let written = on_farm(app, dry_run, None, async |farm| {
+    let written = on_farm(app, dry_run, None, &Leads::of(slice::from_ref(&hand)), async |farm| {
         let permit = if dry_run {
             None
         } else {

@@ -11,7 +11,7 @@ use crate::{App, Document};
 use base::amount::{Base, Quantity};
 use base::{Code, Error, Result, forms};
 use kale::expiry::{self, Extended};
-use kale::farming::Farming;
+use kale::farming::{DECISIONS, Farming, Leads};
 use kale::harvest::{self, HarvestOutcome, Harvested, PreparedHarvest, Unworked};
 use kale::reason::Reason;
 use kale::reconcile::{self, What};
@@ -19,8 +19,8 @@ use kale::rows::{self, FarmerRow};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashSet};
-use stellar::is_of_endpoints;
 use stellar::submit::{Rehearsal, Submitted};
+use stellar::{LedgerPace, is_of_endpoints};
 use watch::metrics::Gauge;
 
 /// What a harvest came to for one pail.
@@ -98,20 +98,22 @@ pub struct HarvestOutput {
     #[serde(skip)]
     warnings: Vec<String>,
     #[serde(skip)]
+    pace: LedgerPace,
+    #[serde(skip)]
     open: Option<usize>,
 }
 
 /// Harvests every pail of blocks that have ended; `extend` gives those that expire soon a longer life. `parallel` overrides the
 /// setting. What failed or was lost is told by the document.
 pub fn harvest(app: &App<'_>, parallel: Option<usize>, extend: bool, dry_run: bool) -> Result<HarvestOutput> {
-    let hands = farming::everybody(app)?;
+    let mut hands = farming::everybody(app)?;
     let (now, state) = (app.call().run.clock.now(), app.read()?);
     let compares = !dry_run && reconcile::why_due(state.conn(), &hands, now)?.is_some();
     if !compares && harvest::is_idle(state.conn())? {
         return Ok(HarvestOutput::new());
     }
     drop(state);
-    let harvested = on_farm(app, dry_run, parallel, async |farm| {
+    let harvested = on_farm(app, dry_run, parallel, &Leads::of(&hands), async |farm| {
         let mut output = HarvestOutput::new();
         let mut near = Near::new();
         if dry_run {
@@ -127,6 +129,16 @@ pub fn harvest(app: &App<'_>, parallel: Option<usize>, extend: bool, dry_run: bo
                 let prepared = output.look(farm, &hands, &mut near).await?;
                 output.take(harvest::execute(farm, prepared, permit).await?);
             }
+            for _ in 1..DECISIONS {
+                if !output.failures.iter().any(|(_, e)| e.code() == Code::StateChanged) {
+                    break;
+                }
+                // Other runs have changed what some of it was decided from.
+                farm.renew()?;
+                hands = farm.scope.hands(farm.work.state.conn())?;
+                let prepared = output.look(farm, &hands, &mut near).await?;
+                output.take(harvest::execute(farm, prepared, permit).await?);
+            }
         }
         let ledger = output.view.as_ref().map_or(0, |view| view.ledger);
         let near = still_open(farm.work.state.conn(), near)?;
@@ -135,7 +147,7 @@ pub fn harvest(app: &App<'_>, parallel: Option<usize>, extend: bool, dry_run: bo
         }
         if extend && !dry_run {
             let permit = no_question(app, farm.work, "extend")?;
-            output.extended(expiry::extend(farm, &hands, &near, ledger, permit).await?);
+            output.extended(expiry::extend(farm, &hands, &near, (ledger, output.pace), permit).await?);
         }
         output.open = Some(rows::open_count(farm.work.state.conn())?);
         Ok(output)
@@ -184,6 +196,7 @@ impl HarvestOutput {
     ) -> Result<PreparedHarvest> {
         let prepared = harvest::prepare(farm, hands).await?;
         near.clone_from(&prepared.near);
+        self.pace = prepared.pace;
         self.view = prepared.view.as_ref().map(LedgerStamp::from).or(self.view.take());
         Ok(prepared)
     }

@@ -11,6 +11,7 @@ use base::amount::Quantity;
 use base::{Code, Error, Result, counted, forms};
 use grind::Solution;
 use kale::Who;
+use kale::farming::Leads;
 use kale::view::View;
 use kale::work::{self, Orders, Wanted, WorkOutcome, WorkReport, Worked};
 use schemars::JsonSchema;
@@ -156,12 +157,13 @@ pub fn work(
     let mut hands = farming::named(farming::everybody(app)?, names)?;
     app.call().covers(names.is_empty());
     hands.retain(|hand| hand.status.is_served());
+    let leads = Leads::of(&hands);
     let who: Vec<Who> = hands.into_iter().map(|hand| hand.who).collect();
     let output = WorkOutput::new(orders);
     if who.is_empty() {
         return Ok(output);
     }
-    let worked = farming::on_farm(app, dry_run, parallel, async |farm| {
+    let worked = farming::on_farm(app, dry_run, parallel, &leads, async |farm| {
         if dry_run {
             let (view, deadline, wanted) = work::rehearse(farm, orders, &who).await?;
             return Ok(output.rehearsed(&view, deadline, &wanted));

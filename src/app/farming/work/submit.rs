@@ -5,6 +5,7 @@ use crate::farming::{self, LedgerStamp, lumens};
 use crate::{App, Document};
 use base::{Code, Error, Result, counted};
 use grind::lines::Text;
+use kale::farming::{Elsewhere, Leads};
 use kale::work::{self, LineOutcome, LineReport, Submission};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -18,8 +19,8 @@ pub struct LineView {
     pub line: u64,
     /// The farmer's address; what the line calls it, where it is not one of ours.
     pub farmer: Option<String>,
-    /// `worked`, `improved`, `already_worked`, `worked_elsewhere`, `superseded`, `refused`, `failed`; in a dry run
-    /// `would_submit`.
+    /// `worked`, `improved`, `already_worked`, `worked_elsewhere`, `queued` (a run that is at work on this farm will take it
+    /// up), `superseded`, `refused`, `failed`; in a dry run `would_submit`.
     pub status: &'static str,
     /// Why, in a stable word.
     pub reason: Option<&'static str>,
@@ -38,24 +39,32 @@ pub struct SubmitOutput {
     pub block: u32,
     /// Lines whose work is in.
     pub submitted: usize,
+    /// Lines that a run at work will take up.
+    pub queued: usize,
     /// Lines that were refused or failed.
     pub refused: usize,
     /// Every line that holds something.
     pub lines: Vec<LineView>,
 }
 
-/// Submits nonces that other machines found; `parallel` overrides the setting. Refused lines are told by the document.
+/// Submits nonces that other machines found; those of farmers for whom another run is at work are left to that one. `parallel`
+/// overrides the setting. Refused lines are told by the document.
 pub fn submit(app: &App<'_>, lines: &[Text], parallel: Option<usize>, dry_run: bool) -> Result<SubmitOutput> {
     let hands = farming::everybody(app)?;
-    let submitted = farming::on_farm(app, dry_run, parallel, async |farm| {
-        let submission = work::check(farm, &hands, lines).await?;
+    let submitted = farming::on_farm(app, dry_run, parallel, &Leads::Free, async |farm| {
+        let (takers, others): (Vec<Elsewhere>, Vec<Elsewhere>) =
+            farm.elsewhere.drain(..).partition(Elsewhere::takes_nonces);
+        // Whoever does something else there will be done.
+        farm.lead(&Leads::Of(others.into_iter().map(|other| other.pooler).collect()))?;
+        let at_work = |pooler: &str| takers.iter().any(|taker| taker.pooler == pooler);
+        let submission = work::check(farm, &hands, lines, &at_work).await?;
         let (block, count) = (submission.view.farm.index, submission.count());
         if dry_run {
             let rehearsals = farm.rehearse(&submission.intents(farm)?).await?;
             return Ok(SubmitOutput::rehearsed(&submission, rehearsals));
         }
         let permit = if count == 0 {
-            farming::no_question(app, farm.work, "record what was refused")?
+            farming::no_question(app, farm.work, "record what is not sent")?
         } else {
             let network = farm.site.network();
             app.value_permit(
@@ -78,6 +87,7 @@ impl SubmitOutput {
             view,
             block,
             submitted: lines.iter().filter(is_in).count(),
+            queued: lines.iter().filter(|line| matches!(line.outcome, LineOutcome::Queued)).count(),
             refused,
             lines: lines.iter().map(LineView::of).collect(),
         }
@@ -86,7 +96,9 @@ impl SubmitOutput {
     fn rehearsed(submission: &Submission, rehearsals: Vec<Result<Rehearsal>>) -> Self {
         let mut output =
             Self::new(LedgerStamp::from(&submission.view), submission.view.farm.index, &submission.lines);
-        let valid = output.lines.iter_mut().filter(|line| line.status == "would_submit");
+        // What would be left to a run at work is not tried.
+        let sent = submission.sent();
+        let valid = output.lines.iter_mut().filter(|line| sent.contains(&line.line));
         for (line, rehearsal) in valid.zip(rehearsals) {
             match rehearsal {
                 Ok(rehearsal) => {
@@ -127,6 +139,11 @@ impl Document for SubmitOutput {
                 "Lines whose work the last run got in.",
                 self.submitted,
             ),
+            Gauge::new(
+                "poolctl_work_queued_lines",
+                "Lines that the last run left to one that is at work.",
+                self.queued,
+            ),
             Gauge::new("poolctl_work_refused_lines", "Lines that the last run refused.", self.refused),
         ]
     }
@@ -146,6 +163,10 @@ impl LineView {
             LineOutcome::Refused { code, message: why } => {
                 (reason, message) = (Some(*code), Some(why.clone()));
                 "refused"
+            }
+            LineOutcome::Queued => {
+                message = Some("a run that is at work on this farm will take it up".to_owned());
+                "queued"
             }
             LineOutcome::Sent(outcome) => match &mut work {
                 Some(work) => {

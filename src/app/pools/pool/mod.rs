@@ -2,6 +2,7 @@
 
 pub mod chain;
 
+use crate::paging::PageEnd;
 use crate::pools::alerts::AlertView;
 use crate::pools::views::PoolView;
 use base::amount::Quantity;
@@ -17,6 +18,9 @@ use vault::risk::verdict::Verdict;
 pub struct ListOutput {
     /// By age in the state.
     pub pools: Vec<PoolView>,
+    /// Where the page ends.
+    #[serde(flatten)]
+    pub end: PageEnd,
 }
 
 /// A member's position, as the state knows it.
@@ -140,11 +144,49 @@ pub struct ShowOutput {
     pub history: Vec<SyncPoint>,
 }
 
+/// The holders of a pool.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct HoldersOutput {
+    /// The pool.
+    pub pool: String,
+    /// The largest first.
+    pub holders: Vec<HolderView>,
+    /// Where the page ends.
+    #[serde(flatten)]
+    pub end: PageEnd,
+    /// Transfers are replayed through this block.
+    pub transfers_through: Option<u64>,
+    /// Whose view the worth is; null before the first sync.
+    pub view: Option<ViewStamp>,
+    /// How long ago that was read.
+    pub age_sec: Option<u64>,
+}
+
+/// A holder.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct HolderView {
+    /// The member's address.
+    #[schemars(with = "forms::EvmAddress")]
+    pub member: String,
+    /// The member's name, if it has one.
+    pub member_name: Option<String>,
+    /// Shares.
+    pub shares: Quantity,
+    /// Their part of all shares, 0 to 1, cut to six decimals; null before the first sync.
+    #[schemars(with = "Option<forms::Decimal>")]
+    pub part: Option<String>,
+    /// Their worth, rounded down; null before the first sync.
+    pub underlying: Option<Quantity>,
+}
+
 /// TVL and rate at one sync.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct SyncPoint {
     /// Block height.
     pub block: u64,
+    /// Time of the block, RFC 3339.
+    #[schemars(with = "forms::Time")]
+    pub time: String,
     /// TVL.
     pub total_assets: Quantity,
     /// Assets per share.

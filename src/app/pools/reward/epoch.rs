@@ -1,5 +1,6 @@
 //! Of `reward epoch …`: the epochs of pools: listed, shown, made manually, and verified.
 
+use crate::paging::PageEnd;
 use base::amount::Quantity;
 use base::{Result, clock, forms};
 use evm::ViewStamp;
@@ -98,6 +99,9 @@ impl EpochView {
 pub struct ListOutput {
     /// The newest first.
     pub epochs: Vec<EpochView>,
+    /// Where the page ends.
+    #[serde(flatten)]
+    pub end: PageEnd,
 }
 
 /// The epoch that was made.

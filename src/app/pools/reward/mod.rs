@@ -5,13 +5,16 @@ pub mod export;
 
 use crate::Document;
 use crate::failures::{Failure, partly};
+use crate::paging::PageEnd;
 use crate::pools::views::stamp;
 use base::amount::{Base, Quantity, to_units};
-use base::{Error, forms};
+use base::{Error, Result, forms};
 use evm::ViewStamp;
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use vault::oracle::Price;
+use vault::pool::Member;
 use vault::reward::apr::{DECIMALS, Yields};
 use vault::reward::{CycleReport, Outlook, Pending};
 
@@ -24,8 +27,8 @@ pub struct PendingView {
     pub symbol: String,
     /// The sum.
     pub amount: Quantity,
-    /// Epochs it comes from; null for a pool's total.
-    pub epochs: Option<u64>,
+    /// Epochs it comes from.
+    pub epochs: u64,
 }
 
 impl From<Pending> for PendingView {
@@ -34,18 +37,92 @@ impl From<Pending> for PendingView {
             pool: pending.pool,
             symbol: pending.amount.symbol.clone(),
             amount: pending.amount,
-            epochs: Some(pending.epochs),
+            epochs: pending.epochs,
         }
     }
+}
+
+/// What a member has not claimed yet in one pool, in one token.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ClaimableView {
+    /// The member's address.
+    #[schemars(with = "forms::EvmAddress")]
+    pub member: String,
+    /// The member's name, if it has one.
+    pub member_name: Option<String>,
+    /// How much.
+    #[serde(flatten)]
+    pub pending: PendingView,
+}
+
+impl ClaimableView {
+    /// Each of what a member can claim.
+    pub fn of(member: &Member, pending: Vec<Pending>) -> impl Iterator<Item = Self> + use<> {
+        let (member, member_name) = (member.address.to_string(), member.name.clone());
+        pending.into_iter().map(move |pending| Self {
+            member: member.clone(),
+            member_name: member_name.clone(),
+            pending: pending.into(),
+        })
+    }
+}
+
+/// What a pool owes its members in all.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct OwedView {
+    /// The pool.
+    pub pool: String,
+    /// The token's address.
+    #[schemars(with = "forms::EvmAddress")]
+    pub asset: String,
+    /// The token's symbol.
+    pub symbol: String,
+    /// The sum.
+    pub amount: Quantity,
+}
+
+/// A sum over pools in one token.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct TotalView {
+    /// The token's address.
+    #[schemars(with = "forms::EvmAddress")]
+    pub asset: String,
+    /// The token's symbol.
+    pub symbol: String,
+    /// The sum.
+    pub amount: Quantity,
+}
+
+/// The sums by token, in the order of their addresses.
+pub fn totals<'a>(amounts: impl Iterator<Item = (&'a str, &'a Quantity)>) -> Result<Vec<TotalView>> {
+    let mut sums: BTreeMap<&str, Quantity> = BTreeMap::new();
+    for (asset, amount) in amounts {
+        let sum = sums.entry(asset).or_insert_with(|| Quantity { base: Base::ZERO, ..amount.clone() });
+        let more = sum.base.checked_add(amount.base);
+        sum.base = more.ok_or_else(|| Error::corrupt("the sum of rewards passes 256 bits"))?;
+    }
+    let view = |(asset, amount): (&str, Quantity)| TotalView {
+        asset: asset.to_owned(),
+        symbol: amount.symbol.clone(),
+        amount,
+    };
+    Ok(sums.into_iter().map(view).collect())
 }
 
 /// Rewards that are not claimed yet.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct PendingOutput {
-    /// The member's address; null for the pools' totals.
+    /// The member's address; null where all were asked for.
     pub member: Option<String>,
-    /// By pool and token.
-    pub pending: Vec<PendingView>,
+    /// By member, pool and token; a page holds so many members.
+    pub pending: Vec<ClaimableView>,
+    /// Where the page ends.
+    #[serde(flatten)]
+    pub end: PageEnd,
+    /// What each pool owes all members, by the ledger; none where one member was asked for.
+    pub pools: Vec<OwedView>,
+    /// The sums by token: of the pools, or of the member.
+    pub totals: Vec<TotalView>,
     /// What is in Merkle trees, to be claimed on chain; by pool and token, of a member only.
     pub exported: Vec<PendingView>,
 }

@@ -13,6 +13,36 @@ pub fn last_block(conn: &Connection) -> Result<Option<u32>> {
     rows::value(conn, sql, [])
 }
 
+/// The farm's block as the records have it. Times in seconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastSeen {
+    /// Its number.
+    pub block: u32,
+    /// When a plant was last tried in it.
+    pub at: i64,
+    /// When a plant rolls it over, by the ledger's time; `None` where nothing of ours is in it.
+    pub due: Option<i64>,
+}
+
+/// The newest block that any plant was tried in.
+pub fn last_seen(conn: &Connection) -> Result<Option<LastSeen>> {
+    let Some(block) = last_block(conn)? else { return Ok(None) };
+    let at: Option<i64> = rows::one(conn, "SELECT max(at) FROM plantings WHERE block_index = ?1", [block])?;
+    let due = rows::one(conn, "SELECT max(due_time) FROM open_pails WHERE block_index = ?1", [block])?;
+    Ok(at.map(|at| LastSeen { block, at, due }))
+}
+
+/// How many stakes were recorded as lost since `since`, seconds since 1970, and what they held, in stroops.
+pub fn lost_since(conn: &Connection, since: i64) -> Result<(u64, Base)> {
+    let mut lost = (0, Base::ZERO);
+    let sql = "SELECT stake FROM harvests INDEXED BY harvests_lost WHERE outcome = 'lost' AND at >= ?1";
+    rows::each(conn, sql, [since], |row| {
+        lost = (lost.0 + 1, lost.1.saturating_add(at(row, "stake")?));
+        Ok(())
+    })?;
+    Ok(lost)
+}
+
 /// Why the works of a farmer in a block failed, in their order, as words.
 pub fn work_failures(conn: &Connection, farmer: &str, block: u32) -> Result<Vec<String>> {
     let sql = "SELECT reason FROM works

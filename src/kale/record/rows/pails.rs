@@ -85,11 +85,11 @@ pub fn open_pail(tx: &Tx<'_>, pail: &OpenPail) -> Result<bool> {
     )
 }
 
-/// Notes confirmed work, if it is better than what is noted.
-pub fn work_pail(tx: &Tx<'_>, farmer: &str, block: u32, gap: u32, zeros: u32) -> Result<()> {
+/// Notes confirmed work of an open pail, if it is better than what is noted; whether it is.
+pub fn work_pail(tx: &Tx<'_>, farmer: &str, block: u32, gap: u32, zeros: u32) -> Result<bool> {
     let sql = "UPDATE open_pails SET gap = ?3, zeros = ?4
          WHERE block_index = ?1 AND farmer_id = ?2 AND (zeros IS NULL OR zeros < ?4)";
-    rows::run(tx.conn(), sql, params![block, farmer, gap, zeros])
+    rows::put(tx.conn(), sql, params![block, farmer, gap, zeros])
 }
 
 /// Notes what the harvest would pay.
@@ -105,10 +105,10 @@ pub fn live_pail(tx: &Tx<'_>, farmer: &str, block: u32, live_until: u32) -> Resu
     rows::run(tx.conn(), sql, params![block, farmer, live_until])
 }
 
-/// Keeps a pail from being harvested until the operator has looked.
-pub fn hold_pail(tx: &Tx<'_>, farmer: &str, block: u32, why: &str) -> Result<()> {
+/// Keeps a pail from being harvested until the operator has looked; false where none is open.
+pub fn hold_pail(tx: &Tx<'_>, farmer: &str, block: u32, why: &str) -> Result<bool> {
     let sql = "UPDATE open_pails SET held = ?3 WHERE block_index = ?1 AND farmer_id = ?2";
-    rows::run(tx.conn(), sql, params![block, farmer, why])
+    rows::put(tx.conn(), sql, params![block, farmer, why])
 }
 
 /// Lets a held pail be harvested again.

@@ -1,0 +1,229 @@
+//! What was told, and the notifications that wait: statements only.
+
+use super::rules::{Change, Condition, Edge};
+use super::text::Notice;
+use base::{Error, Result};
+use rusqlite::{Connection, Row, params};
+use state::columns::word;
+use state::{Tx, rows};
+
+/// What was told and holds still.
+pub(super) fn told(conn: &Connection) -> Result<Vec<Condition>> {
+    let sql =
+        "SELECT area, subject, kind, topic, severity, since_at FROM notified ORDER BY area, subject, kind";
+    rows::all(conn, sql, [], |row| {
+        Ok(Condition {
+            area: row.get("area")?,
+            subject: row.get("subject")?,
+            kind: row.get("kind")?,
+            topic: row.get("topic")?,
+            severity: word(row.get_ref("severity")?).map_err(rusqlite::Error::from)?,
+            why: String::new(),
+            since: row.get("since_at")?,
+        })
+    })
+}
+
+/// Notes that this is told now.
+pub(super) fn tell(tx: &Tx<'_>, change: &Change) -> Result<()> {
+    let Condition { area, subject, kind, topic, severity, since, .. } = &change.of;
+    match change.change {
+        Edge::Lost => Ok(()),
+        Edge::Resolved => {
+            let sql = "DELETE FROM notified WHERE area = ?1 AND subject = ?2 AND kind = ?3";
+            rows::run(tx.conn(), sql, params![area, subject, kind])
+        }
+        Edge::New | Edge::Worse => {
+            let sql = "INSERT INTO notified (area, subject, kind, topic, severity, since_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                 ON CONFLICT (area, subject, kind) DO UPDATE SET topic = ?4, severity = ?5";
+            rows::run(tx.conn(), sql, params![area, subject, kind, topic, severity.as_str(), since])
+        }
+    }
+}
+
+/// The address of a farmer, and the name of its pooler.
+pub(super) fn farmer(conn: &Connection, id: &str) -> Result<Option<(String, String)>> {
+    let sql = "SELECT f.address, p.name FROM farmers f JOIN poolers p ON p.id = f.pooler_id WHERE f.id = ?1";
+    rows::first(conn, sql, [id], |row| Ok((row.get("address")?, row.get("name")?)))
+}
+
+/// The name of a pooler.
+pub(super) fn pooler(conn: &Connection, id: &str) -> Result<Option<String>> {
+    rows::value(conn, "SELECT name FROM poolers WHERE id = ?1", [id])
+}
+
+/// The events of losses behind an event, with their particulars.
+pub(super) fn losses_after(conn: &Connection, after: i64) -> Result<Vec<(i64, String)>> {
+    let sql = "SELECT id, payload FROM events WHERE kind = 'harvest.lost' AND id > ?1 ORDER BY id";
+    rows::all(conn, sql, [after], |row| Ok((row.get("id")?, row.get("payload")?)))
+}
+
+/// The last event of a loss; 0 where there is none.
+pub(super) fn last_loss(conn: &Connection) -> Result<i64> {
+    let sql = "SELECT id FROM events WHERE kind = 'harvest.lost' ORDER BY id DESC LIMIT 1";
+    Ok(rows::value(conn, sql, [])?.unwrap_or(0))
+}
+
+/// Queues a notification for a channel; it is due at once.
+pub(super) fn queue(tx: &Tx<'_>, channel: &str, notice: &Notice) -> Result<()> {
+    let sql =
+        "INSERT INTO notifications (key, channel, content, created_at, next_at) VALUES (?1, ?2, ?3, ?4, ?4)";
+    rows::run(tx.conn(), sql, params![key(), channel, stored(notice)?, tx.now()])
+}
+
+/// A name for a notification that no other has.
+pub fn key() -> String {
+    uuid::Uuid::new_v4().to_string()
+}
+
+fn stored(notice: &Notice) -> Result<String> {
+    serde_json::to_string(notice)
+        .map_err(|e| Error::new(base::Code::Bug, format!("a notification cannot be written as JSON: {e}")))
+}
+
+/// A notification that is to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Due {
+    /// Its row.
+    pub(super) id: i64,
+    /// Its key, which goes with each try.
+    pub key: String,
+    /// The channel.
+    pub channel: String,
+    /// What it says.
+    pub notice: Notice,
+    /// Tries so far; this one is among them once it was claimed.
+    pub attempts: u64,
+}
+
+/// The next one of a channel that is due at `now`, if any is.
+pub(super) fn due(conn: &Connection, channel: &str, now: i64) -> Result<Option<Due>> {
+    let sql = "SELECT id, key, channel, content, attempts FROM notifications
+         WHERE channel = ?1 AND done_at IS NULL AND next_at <= ?2 ORDER BY next_at, id LIMIT 1";
+    rows::first(conn, sql, params![channel, now], |row| {
+        let (key, content): (String, String) = (row.get("key")?, row.get("content")?);
+        let notice = read(&key, &content)?;
+        let (id, channel, attempts) = (row.get("id")?, row.get("channel")?, row.get("attempts")?);
+        Ok(Due { id, key, channel, notice, attempts })
+    })
+}
+
+fn read(key: &str, content: &str) -> Result<Notice> {
+    serde_json::from_str(content)
+        .map_err(|_| Error::corrupt(format!("notification {key} is not one as it is written")))
+}
+
+/// Counts a try that is about to be made, and keeps everybody from another one until `next_at`.
+pub(super) fn claim(tx: &Tx<'_>, due: &Due, next_at: i64) -> Result<()> {
+    let sql = "UPDATE notifications SET attempts = attempts + 1, next_at = ?2 WHERE id = ?1";
+    rows::run(tx.conn(), sql, params![due.id, next_at])
+}
+
+/// It is sent.
+pub(super) fn sent(tx: &Tx<'_>, due: &Due) -> Result<()> {
+    let sql = "UPDATE notifications SET done_at = ?2, sent = 1, error = NULL WHERE id = ?1";
+    rows::run(tx.conn(), sql, params![due.id, tx.now()])
+}
+
+/// One that was sent without a queue: the channel works.
+pub(super) fn sent_at_once(tx: &Tx<'_>, channel: &str, key: &str, notice: &Notice) -> Result<()> {
+    let sql =
+        "INSERT INTO notifications (key, channel, content, created_at, attempts, next_at, done_at, sent)
+         VALUES (?1, ?2, ?3, ?4, 1, ?4, ?4, 1)";
+    rows::run(tx.conn(), sql, params![key, channel, stored(notice)?, tx.now()])
+}
+
+/// It failed and is tried again.
+pub(super) fn failed(tx: &Tx<'_>, due: &Due, next_at: i64, why: &str) -> Result<()> {
+    let sql = "UPDATE notifications SET next_at = ?2, error = ?3 WHERE id = ?1";
+    rows::run(tx.conn(), sql, params![due.id, next_at, why])
+}
+
+/// It failed and is given up.
+pub(super) fn given_up(tx: &Tx<'_>, due: &Due, why: &str) -> Result<()> {
+    let sql = "UPDATE notifications SET done_at = ?2, error = ?3 WHERE id = ?1";
+    rows::run(tx.conn(), sql, params![due.id, tx.now(), why])
+}
+
+/// Nothing goes to a channel before `until`: it asked for that.
+pub(super) fn hold(tx: &Tx<'_>, channel: &str, until: i64) -> Result<()> {
+    let sql = "UPDATE notifications SET next_at = ?2 WHERE channel = ?1 AND done_at IS NULL AND next_at < ?2";
+    rows::run(tx.conn(), sql, params![channel, until])
+}
+
+/// The channels for which some wait.
+pub(super) fn waited_for(conn: &Connection) -> Result<Vec<String>> {
+    rows::column(conn, "SELECT DISTINCT channel FROM notifications WHERE done_at IS NULL", [])
+}
+
+/// Gives up all that waits for a channel.
+pub(super) fn drop_all(tx: &Tx<'_>, channel: &str, why: &str) -> Result<()> {
+    let sql = "UPDATE notifications SET done_at = ?2, error = ?3 WHERE channel = ?1 AND done_at IS NULL";
+    rows::run(tx.conn(), sql, params![channel, tx.now(), why])
+}
+
+/// Forgets what ended before.
+pub(super) fn forget(tx: &Tx<'_>, before: i64) -> Result<()> {
+    rows::run(tx.conn(), "DELETE FROM notifications WHERE done_at < ?1", [before])
+}
+
+/// When and why the last notification of a channel was given up; `None` where it got through, or where there was none.
+pub(crate) fn failing(conn: &Connection, channel: &str) -> Result<Option<(i64, String)>> {
+    let sql = "SELECT sent, done_at, error FROM notifications WHERE channel = ?1 AND done_at IS NOT NULL
+         ORDER BY done_at DESC, id DESC LIMIT 1";
+    let last = rows::first(conn, sql, [channel], |row| {
+        let why: Option<String> = row.get("error")?;
+        Ok((row.get::<_, bool>("sent")?, row.get("done_at")?, why.unwrap_or_default()))
+    })?;
+    Ok(last.filter(|(sent, ..)| !sent).map(|(_, at, why)| (at, why)))
+}
+
+/// How many wait.
+pub(super) fn waiting(conn: &Connection) -> Result<u64> {
+    rows::one(conn, "SELECT count(*) FROM notifications WHERE done_at IS NULL", [])
+}
+
+/// A notification, for a list of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Row id; they were queued in this order.
+    pub id: i64,
+    /// Its key.
+    pub key: String,
+    /// The channel.
+    pub channel: String,
+    /// What it says.
+    pub notice: Notice,
+    /// When it was queued; times are seconds since 1970.
+    pub created_at: i64,
+    /// Tries so far.
+    pub attempts: u64,
+    /// When it is tried next, where it waits.
+    pub next_at: i64,
+    /// When it was sent or given up; `None` = it waits.
+    pub done_at: Option<i64>,
+    /// Whether it was sent.
+    pub sent: bool,
+    /// Why the last try failed.
+    pub error: Option<String>,
+}
+
+/// So many, the newest first, of those that came before an id.
+pub fn list(conn: &Connection, before: Option<i64>, limit: u32) -> Result<Vec<Listed>> {
+    let sql = "SELECT id, key, channel, content, created_at, attempts, next_at, done_at, sent, error
+         FROM notifications WHERE id < ?1 ORDER BY id DESC LIMIT ?2";
+    let read = |row: &Row<'_>| {
+        let (key, content): (String, String) = (row.get("key")?, row.get("content")?);
+        let notice = read(&key, &content)?;
+        Ok(
+            state::from_row!(row => Listed { id, channel, created_at, attempts, next_at, done_at, sent, error }
+            and { key: key, notice: notice }),
+        )
+    };
+    rows::all(conn, sql, params![before.unwrap_or(i64::MAX), limit], read)
+}
+
+/// How many there are; `None` where they are too many to count.
+pub fn count(conn: &Connection) -> Result<Option<u64>> {
+    rows::count(conn, "SELECT count(*) FROM (SELECT 1 FROM notifications LIMIT ?1)", [rows::UNCOUNTED])
+}
