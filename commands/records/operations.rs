@@ -34,9 +34,13 @@ impl List {
         let state = app.read()?;
         let mut operations = Vec::new();
         let look = state.look()?;
-        let open = outbox::open(look.conn())?;
+        let mut open = outbox::open(look.conn())?;
         let since: HashMap<i64, i64> = outbox::open_since(look.conn())?.into_iter().collect();
-        let (open, end) = self.paging.window().of_whole(open, |operation| operation.id.to_string())?;
+        let (window, total) = (self.paging.window(), u64::try_from(open.len()).ok());
+        // The one that the page before ended with may be settled by now.
+        let after = window.after::<i64>()?;
+        open.retain(|operation| after.is_none_or(|after| operation.id > after));
+        let (open, end) = window.page(open, total, |operation| operation.id.to_string());
         for operation in open {
             let Some(planned) = since.get(&operation.id).copied() else { continue };
             let last = outbox::attempts(look.conn(), operation.id)?.pop();
@@ -82,11 +86,15 @@ impl Settle {
             }
             return Outcome::document(&output);
         }
-        // Those of farms that other runs lead are theirs to settle.
-        let (before, done) = unsettled(&app, false, &Leads::Free, async |farm| {
+        let (before, done, left) = unsettled(&app, false, &Leads::Free, async |farm| {
             let permit = app.value_permit(farm.work.permit, "finish the transactions that are under way")?;
             let before = farm.open()?;
-            Ok((before, farm.settle(Some(permit), Duration::MAX).await?))
+            let done = farm.settle(Some(permit), Duration::MAX).await?;
+            // Those of farms that other runs lead are theirs to settle.
+            let is_left = |one: &Operation| !before.iter().any(|own| own.id == one.id);
+            let mut left = outbox::open_on(farm.work.state.conn(), Stellar::NAME)?;
+            left.retain(is_left);
+            Ok((before, done, left))
         })?;
         // What was never signed is given up without a question to anybody.
         let is_done = |operation: &&Operation| done.iter().any(|(one, _)| one.id == operation.id);
@@ -96,6 +104,9 @@ impl Settle {
         }
         for operation in unsigned {
             output.take(operation, true, "given up: it was never signed".to_owned(), None);
+        }
+        for operation in &left {
+            output.take(operation, false, "is left to the run that leads its farm".to_owned(), None);
         }
         Outcome::document(&output)
     }
@@ -140,7 +151,7 @@ impl GiveUp {
             let code = base::Code::InvalidValue;
             return Err(Error::new(code, "--reason is empty").hint("say why, for the audit log"));
         }
-        let output = unsettled(&app, dry.dry_run, &Leads::All, async |farm| {
+        let output = unsettled(&app, dry.dry_run, &Leads::none(), async |farm| {
             let given = farm.may_give_up(id).await?;
             if dry.dry_run {
                 return Ok(GiveUpOutput::of(id, given, ["would_give_up", "would_settle"]));

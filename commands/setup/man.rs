@@ -130,7 +130,9 @@ const fn meaning(exit: Exit) -> &'static str {
         Exit::Found => "a check found something, or there is no valid price",
         Exit::Locked => "held by another run: the pools, a farm, an account, or the state",
         Exit::KeyStore => "the key store could not be unlocked",
-        Exit::Transient => "transient: endpoints unreachable or rate limited; try again",
+        Exit::Transient => {
+            "transient: endpoints unreachable or rate limited, or other runs kept changing what was decided from: try again"
+        }
         Exit::Unknown => "outcome unknown: a transaction was sent and not yet seen",
     }
 }

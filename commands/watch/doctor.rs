@@ -174,9 +174,13 @@ fn of_networks(app: &App<'_>, household: Household, lines: &mut Vec<Line>) {
             _ => Books::default(),
         };
         let farm = app.farm_contract();
-        let pinned = match (&farm, app.read()) {
-            (Ok(farm), Ok(state)) => code::pinned(state.look()?.conn(), farm)?,
-            _ => None,
+        let code = match (settings.wasm_hash, &farm, app.read()) {
+            (Some(hash), ..) => stellar::Accepted::Code(hash),
+            (None, Ok(farm), Ok(state)) => code::pinned(state.look()?.conn(), farm)?
+                .map_or(stellar::Accepted::Nothing, stellar::Accepted::Code),
+            // The lines above say why.
+            (None, Ok(_), Err(e)) if e.code() != Code::StateMissing => stellar::Accepted::Unknown,
+            _ => stellar::Accepted::Nothing,
         };
         let wanted = stellar::Wanted {
             known: known(app.config.require("stellar.network")?)?,
@@ -189,7 +193,7 @@ fn of_networks(app: &App<'_>, household: Household, lines: &mut Vec<Line>) {
             pails,
             books,
             harvest_alarm: settings.harvest_alarm,
-            code: settings.wasm_hash.or(pinned),
+            code,
         };
         Ok::<_, Error>((app.client_config()?, wanted, options("stellar")?))
     });

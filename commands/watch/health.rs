@@ -5,7 +5,6 @@ use crate::output::words;
 use crate::shell::prelude::*;
 use app::watching::health::{CheckView, HealthOutput};
 use base::{clock, say};
-use state::alert::Area;
 use state::runs::{self, LastRun};
 use watch::health::{self, Checked, Grade, HealthReport};
 
@@ -88,16 +87,9 @@ fn failure(report: &HealthReport) -> Option<Error> {
     let first = found.first()?;
     let error = Error::new(Code::CheckFailed, format!("{}; first: {first}", counted(found.len(), "finding")));
     let fix = report.checks.iter().find(|check| check.grade != Grade::Ok).map(|check| &check.vital.fix);
-    let error = match (fix, report.troubles.first().map(|trouble| trouble.area)) {
+    let error = match (fix, report.troubles.first()) {
         (Some(fix), _) => error.hint(say("run: ").then(fix.clone())),
-        (None, Some(Area::Risk)) => error.hint("see: poolctl risk violations"),
-        (None, Some(Area::Notify)) => {
-            error.hint("see: poolctl notify list; try the channel with: poolctl notify test")
-        }
-        (None, Some(Area::Oracle)) => error.hint("see: poolctl oracle alerts"),
-        (None, Some(Area::Farm)) => {
-            error.hint("run: poolctl harvest; what differs from the chain: poolctl farm reconcile")
-        }
+        (None, Some(trouble)) => error.hint(trouble.fix()),
         (None, None) => error.hint("the next command of the farm settles them: poolctl farm run --once"),
     };
     Some(error.detail("findings", found))

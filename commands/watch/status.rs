@@ -48,7 +48,7 @@ impl Status {
         let stop = &session.call.stop;
         loop {
             let status = self::now(session, app);
-            // Somebody writes just now, where what was read is no one moment: the next look comes soon.
+            // Somebody writes just now, where what was read is no one moment: it is not shown.
             let is_whole = session.call.has_read_one_moment().is_ok();
             session.call.watch(None);
             if is_whole {

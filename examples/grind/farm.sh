@@ -8,7 +8,7 @@
 # A job ends with as many zeros as count in the block (or ZEROS, 6, where it has no range yet), at the latest MARGIN (40)
 # seconds before the block is due. A machine takes its jobs one after the other: have as many machines as jobs.
 # The keys and the state stay here: the machines get what everybody can read on chain. Their answers are not trusted
-# either, `work submit` computes each hash again. Their clocks must be right, and so must this one's, to a second or two.
+# either, `work submit` computes each hash again; --yes agrees to sending them. Their clocks must be right, and so must this one's, to a second or two.
 set -eu
 parts=${1:-1} margin=${MARGIN:-40} zeros=${ZEROS:-6}
 here=$(dirname "$0")
@@ -29,4 +29,4 @@ enough=$(fact "[.zeros.max, $zeros] | if .[0] > 0 then .[0] else .[1] end")
 ${GRIND:-poolctl grind --jobs -} < "$work/jobs.ndjson" > "$work/solutions.ndjson"
 jq -cs '[.[] | select(.type == "solution" and .nonce != null)] | group_by(.id)[] | max_by(.zeros)' \
   "$work/solutions.ndjson" > "$work/best.ndjson"
-poolctl work submit "$work/best.ndjson"
+poolctl work submit --yes "$work/best.ndjson"

@@ -4,7 +4,7 @@
 # Needs jq. Amounts are exact decimals as text: they are passed on as they are, never through a float.
 set -eu
 limit=${1:-900}
-stale=$(poolctl pool list --json | jq -r --argjson limit "$limit" '
+stale=$(poolctl pool list --all --json | jq -r --argjson limit "$limit" '
   .data.pools[]
   | select(.age_sec == null or .age_sec > $limit)
   | [.name, .total_assets // "never synced", .asset.symbol]

@@ -36,7 +36,7 @@ def main():
     known = prices()
     out = csv.writer(sys.stdout)
     out.writerow(["pool", "asset", "tvl", "rate", "value", "synced_at"])
-    for pool in poolctl("pool", "list")["pools"]:
+    for pool in poolctl("pool", "list", "--all")["pools"]:
         asset = pool["asset"]
         price = known.get(asset["address"], known.get(asset["symbol"].upper()))
         value = ""

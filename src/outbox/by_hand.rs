@@ -20,7 +20,7 @@ pub enum Outlook {
         /// Until then, in seconds of the chain's time; `None` = until its number is used.
         until: Option<u64>,
     },
-    /// It was never signed: it would be planned anew.
+    /// No envelope of it is under way: it would be planned anew.
     Unsigned,
 }
 
@@ -31,7 +31,7 @@ pub enum Outlook {
 pub async fn look<N: Network>(desk: &Desk<'_, N>) -> Result<Vec<(Operation, Result<Outlook>)>> {
     let mut found = Vec::new();
     for operation in rows::open_on(desk.state.conn(), N::Chain::NAME)? {
-        let last = rows::attempts(desk.state.conn(), operation.id)?.pop();
+        let last = rows::under_way(desk.state.conn(), &operation)?;
         let outlook = outlook(&desk.network, &operation, last).await;
         found.push((operation, outlook));
     }
@@ -74,8 +74,9 @@ pub fn give_up<N: Network>(
     let settled = given.known.clone().unwrap_or_else(lost);
     let (operation, attempt) = (&given.operation, given.last.as_ref().map(|last| last.attempt));
     desk.state.write(desk.permit, |tx| {
-        let is_open = rows::open_on(tx.conn(), N::Chain::NAME)?.iter().any(|open| open.id == operation.id);
-        if !is_open || rows::attempts(tx.conn(), operation.id)?.pop() != given.last {
+        let open = rows::open_on(tx.conn(), N::Chain::NAME)?.into_iter().find(|open| open.id == operation.id);
+        let last = open.map(|open| rows::under_way(tx.conn(), &open)).transpose()?;
+        if last.is_none_or(|last| last != given.last) {
             return Err(rows::changed(operation.id));
         }
         if given.known.is_none() {
@@ -101,7 +102,7 @@ pub async fn may_give_up<N: Network>(
         Error::new(Code::InvalidValue, format!("no operation {id} is under way"))
             .hint(say("see: ").run("operations list"))
     })?;
-    let Some(last) = rows::attempts(desk.state.conn(), id)?.pop() else {
+    let Some(last) = rows::under_way(desk.state.conn(), &operation)? else {
         return Ok(GivenUp { operation, known: None, last: None });
     };
     let envelope = Envelope::again(&operation, last.clone(), recorder)?;

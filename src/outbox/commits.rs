@@ -22,8 +22,8 @@ const LAZY: Duration = Duration::from_millis(50);
 pub(super) enum Write<C: Chain> {
     /// A transaction that another one needs first.
     Plan(Box<Intent<C>>),
-    /// An envelope, before it is sent.
-    Signed { id: i64, signed: Signed, endpoint: String },
+    /// An envelope, before it is sent, and the plan that it was made by.
+    Signed { id: i64, plan: Value, signed: Signed, endpoint: String },
     /// An envelope ended without effect; the next one will be made.
     Again { id: i64, attempt: u32, outcome: AttemptOutcome, error: String },
     /// The operation ended.
@@ -121,7 +121,8 @@ impl<C: Chain> Commits<C> {
         }
     }
 
-    /// Writes everything that waits. Where one part makes the whole fail, each is written alone.
+    /// Writes everything that waits. Where one part makes the whole fail, each is written alone; where another run holds the
+    /// state, none is.
     pub fn flush(&self, state: &mut State, permit: Permit<'_>, recorder: &dyn Recorder<C>) {
         let (writes, notes) = (self.writes.take(), self.notes.take());
         self.since.set(None);
@@ -132,12 +133,22 @@ impl<C: Chain> Commits<C> {
             notes.iter().try_for_each(|note| note.apply(tx))?;
             writes.iter().map(|(write, _)| write.apply(tx, recorder)).collect::<Result<Vec<_>>>()
         });
-        if let Ok(written) = together {
-            for ((_, done), written) in writes.into_iter().zip(written) {
-                // One whose transaction is not awaited any more needs no answer.
-                let _ = done.send(Ok(written));
+        match together {
+            Ok(written) => {
+                for ((_, done), written) in writes.into_iter().zip(written) {
+                    // One whose transaction is not awaited any more needs no answer.
+                    let _ = done.send(Ok(written));
+                }
+                return;
             }
-            return;
+            Err(e) if e.code() == Code::StateLocked => {
+                // Each alone would wait for it as long again.
+                for (_, done) in writes {
+                    let _ = done.send(Err(e.clone()));
+                }
+                return;
+            }
+            Err(_) => {}
         }
         for note in notes {
             // Lost notes are made up for by the next run, which looks the envelope up whatever they say.
@@ -159,7 +170,9 @@ impl<C: Chain> Write<C> {
     fn apply(&self, tx: &Tx<'_>, recorder: &dyn Recorder<C>) -> Result<i64> {
         Ok(match self {
             Self::Plan(intent) => intent.planned(tx)?,
-            Self::Signed { id, signed, endpoint } => i64::from(rows::signed(tx, *id, signed, endpoint)?),
+            Self::Signed { id, plan, signed, endpoint } => {
+                i64::from(rows::signed(tx, *id, plan, signed, endpoint)?)
+            }
             Self::Again { id, attempt, outcome, error } => {
                 rows::again(tx, *id, *attempt, *outcome, error)?;
                 *id

@@ -242,8 +242,7 @@ pub async fn settle_open<N: Network>(
     let mut open = Vec::new();
     let mut given_up = Vec::new();
     for operation in rows::open_on(desk.state.conn(), N::Chain::NAME)? {
-        let last = rows::attempts(desk.state.conn(), operation.id)?.pop();
-        let last = last.filter(|last| !last.ended || operation.state == OperationState::Confirmed);
+        let last = rows::under_way(desk.state.conn(), &operation)?;
         let sender = last.as_ref().and_then(|last| Some(N::Chain::read(&last.envelope)?.source));
         match last {
             _ if !mine(&operation, sender.as_ref()) => {}

@@ -161,7 +161,8 @@ impl<N: Network> Life<'_, N> {
         let (hash, text) = (signed.hash.clone(), signed.envelope.clone());
         let last = Attempt { attempt: 0, hash, envelope: text, valid_until: None, ended: false };
         let envelope = Envelope { fresh: true, ..Envelope::again(operation, last, self.recorder)? };
-        let write = Write::Signed { id: operation.id, signed, endpoint: endpoint.to_owned() };
+        let (id, plan) = (operation.id, operation.plan.clone());
+        let write = Write::Signed { id, plan, signed, endpoint: endpoint.to_owned() };
         Ok(self.commits.write(write).await.and_then(|number| {
             let attempt = u32::try_from(number)
                 .map_err(|_| Error::new(Code::Bug, "an envelope has no number of its own"))?;

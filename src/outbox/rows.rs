@@ -124,6 +124,12 @@ pub fn attempts(conn: &Connection, id: i64) -> Result<Vec<Attempt>> {
     })
 }
 
+/// The envelope of an operation that is to be looked up: its last, unless that has ended and the operation goes on without it.
+pub(super) fn under_way(conn: &Connection, operation: &Operation) -> Result<Option<Attempt>> {
+    let last = attempts(conn, operation.id)?.pop();
+    Ok(last.filter(|last| !last.ended || operation.state == OperationState::Confirmed))
+}
+
 /// The last envelopes of a kind of operation, the newest first: when each was signed, in seconds since 1970, and the most
 /// that it could cost, in stroops. Those that lie far back are not looked for.
 pub fn offers(conn: &Connection, network: &str, kind: &str, most: u32) -> Result<Vec<(i64, i64)>> {
@@ -192,14 +198,16 @@ pub fn plan(tx: &Tx<'_>, network: &str, key: &str, kind: &str, subject: &str, pl
     id.ok_or_else(|| changed(format_args!("\"{key}\"")))
 }
 
-/// Stores a signed envelope, before it is sent for the first time, to this endpoint; returns its number.
+/// Stores a signed envelope, before it is sent for the first time, to this endpoint, with the plan that it was made by; returns
+/// its number.
 ///
 /// # Errors
 /// `state_changed` where another run has signed or ended it; `bug` while an older envelope may still land.
-pub fn signed(tx: &Tx<'_>, id: i64, new: &Signed, endpoint: &str) -> Result<u32> {
+pub fn signed(tx: &Tx<'_>, id: i64, plan: &Value, new: &Signed, endpoint: &str) -> Result<u32> {
     let conn = tx.conn();
-    // First of all, before anything is stored: of two runs that planned it, one signs.
-    if !set_state(conn, id, OperationState::Planned, OperationState::Signed)? {
+    // First of all, before anything is stored: of two runs that planned it, one signs, and not always the last that did.
+    let first = "UPDATE operations SET state = 'signed', plan = ?2 WHERE id = ?1 AND state = 'planned'";
+    if !rows::put(conn, first, params![id, plan.to_string()])? {
         return Err(changed(id));
     }
     let open = "SELECT count(*) > count(outcome) FROM operation_attempts WHERE operation_id = ?1";

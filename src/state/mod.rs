@@ -34,7 +34,7 @@ pub use permit::{Consent, Permit, ValuePermit};
 pub use pins::{check_network, pin_network};
 pub use prune::{LEAST_AGE, PruneReport, can_go_on, check_age, prune, prune_preview};
 pub use pruned::brought_forward;
-pub use settings::{setting_set, setting_unset, settings};
+pub use settings::{setting_set, setting_unset, settings, settings_stand};
 pub use tx::Tx;
 
 use base::{Clock, Progress, Stop};

@@ -2,7 +2,8 @@
 
 use super::{Tx, rows};
 use base::Result;
-use config::Setting;
+use config::value::canonical;
+use config::{Config, Entry, Origin, Setting};
 use rusqlite::{Connection, Row, params};
 use serde_json::json;
 
@@ -10,6 +11,21 @@ use serde_json::json;
 pub fn settings(conn: &Connection) -> Result<Vec<Setting>> {
     let read = |row: &Row<'_>| Ok(Setting { key: row.get("key")?, value: row.get("value")? });
     rows::all(conn, "SELECT key, value FROM system_config ORDER BY key", [], read)
+}
+
+/// Whether the settings in force are still those that the state has: what was read here has its value, and what was not set
+/// anywhere is not set here.
+pub fn settings_stand(conn: &Connection, config: &Config) -> Result<bool> {
+    let stored = settings(conn)?;
+    Ok(config.entries().iter().all(|Entry { key, value, origin }| {
+        let now = stored.iter().find(|setting| setting.key == key.name);
+        match origin {
+            // Spelt as it is when it is read.
+            Origin::State => now.and_then(|now| canonical(key, &now.value, "").ok()) == *value,
+            Origin::Default | Origin::Unset => now.is_none(),
+            Origin::Flag(_) | Origin::Env(_) | Origin::Profile(_) => true,
+        }
+    }))
 }
 
 /// Stores a setting; the audit event keeps the old value. Secrets are not settings.
@@ -34,4 +50,38 @@ pub fn setting_unset(tx: &Tx<'_>, key: &str) -> Result<Option<String>> {
         tx.event("config.unset", key, &json!({ "old": old }))?;
     }
     Ok(old)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use config::Sources;
+
+    #[test]
+    fn settings_stand_until_one_that_counts_is_another() {
+        const SET: &str = "INSERT INTO system_config VALUES";
+        let conn = Connection::open_in_memory().unwrap();
+        conn.execute_batch(crate::SCHEMA).unwrap();
+        conn.execute_batch(&format!("{SET} ('reward.epoch_blocks', '0100', 1)")).unwrap();
+        let sources = Sources {
+            flags: vec![("reward.basis", "snapshot".to_owned(), "--set")],
+            settings: settings(&conn).unwrap(),
+            data_dir: "/data".into(),
+            ..Sources::default()
+        };
+        let config = Config::resolve(&sources).unwrap();
+        for (then, stand) in [
+            (String::new(), true),
+            ("UPDATE system_config SET value = '100'".to_owned(), true),
+            ("UPDATE system_config SET value = '101'".to_owned(), false),
+            ("DELETE FROM system_config".to_owned(), false),
+            (format!("{SET} ('reward.epoch_blocks', '100', 1)"), true),
+            // A flag goes before it.
+            (format!("{SET} ('reward.basis', 'time-weighted', 1)"), true),
+            (format!("{SET} ('reward.check_holders', '7', 1)"), false),
+        ] {
+            conn.execute_batch(&then).unwrap();
+            assert_eq!(settings_stand(&conn, &config).unwrap(), stand, "{then}");
+        }
+    }
 }

@@ -1,62 +1,19 @@
 //! One look at everything: what needs attention first, then pools, the farm, what is under way and what is due. State only.
 
-use crate::health::{self, Checked, Grade, InFlight, Trouble};
+use crate::health::{self, Checked, InFlight, Trouble, severity};
 use crate::report::chain_totals;
 use base::amount::{Base, mul_div, pow10};
-use base::{Remedy, Result, run, say};
-use config::Config;
-use kale::alerts::{NOT_READY, SPONSOR_LOW};
+use base::{Remedy, Result, run};
+use config::{Config, Severity};
 use kale::rows::{LastSeen, last_seen, lost_since, pails_before};
 use kale::{Status as Life, farmers};
 use rusqlite::Connection;
-use schemars::JsonSchema;
-use serde::Serialize;
 use state::State;
-use state::alert::Area;
 use state::runs::{self, LastRun};
-use strum::IntoStaticStr;
+use std::cmp::Reverse;
 use vault::oracle::{self, Price};
 use vault::pool::{self, Pool, Snapshot};
 use vault::risk::rules::Rule;
-
-/// How grave something is; the gravest comes first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr, Serialize, JsonSchema)]
-#[strum(serialize_all = "snake_case")]
-#[serde(rename_all = "snake_case")]
-pub enum Severity {
-    /// Money cannot move, or is lost or at risk, until somebody acts.
-    Critical,
-    /// It will become so if nobody acts.
-    Warning,
-    /// It is late.
-    Notice,
-}
-
-impl Severity {
-    /// Its stable word.
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-
-    /// Of something that is open.
-    pub fn of_trouble(area: Area, kind: &str) -> Self {
-        match area {
-            Area::Risk if kind == Rule::RiskUnknown.as_str() => Self::Warning,
-            Area::Farm if [NOT_READY, SPONSOR_LOW].contains(&kind) => Self::Warning,
-            Area::Risk | Area::Farm => Self::Critical,
-            Area::Oracle | Area::Notify => Self::Warning,
-        }
-    }
-
-    /// Of something that did not happen in time.
-    pub const fn of_grade(grade: Grade) -> Option<Self> {
-        match grade {
-            Grade::Ok => None,
-            Grade::Overdue => Some(Self::Notice),
-            Grade::Stalled => Some(Self::Warning),
-        }
-    }
-}
 
 /// Something that needs attention.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,9 +86,9 @@ const DAY: i64 = 86_400;
 
 /// Looks at the state as it is at `now`, seconds since 1970.
 pub fn look(state: &State, config: &Config, now: i64) -> Result<Status> {
-    let report = health::look(state, config, now)?;
     let look = state.look()?;
     let conn = look.conn();
+    let report = health::of(conn, config, now)?;
     let attention = attention(report.troubles, &report.checks, report.operations, now);
     let mut jobs = report.checks;
     jobs.sort_by_key(Checked::due_at);
@@ -149,7 +106,7 @@ pub fn look(state: &State, config: &Config, now: i64) -> Result<Status> {
 fn attention(troubles: Vec<Trouble>, jobs: &[Checked], operations: InFlight, now: i64) -> Vec<Attention> {
     let mut found: Vec<Attention> = troubles.into_iter().map(open).collect();
     found.extend(jobs.iter().filter_map(late));
-    if let Some(severity) = Severity::of_grade(operations.grade) {
+    if let Some(severity) = operations.grade.severity() {
         let age = operations.oldest_sec.and_then(|age| i64::try_from(age).ok());
         found.push(Attention {
             severity,
@@ -161,29 +118,18 @@ fn attention(troubles: Vec<Trouble>, jobs: &[Checked], operations: InFlight, now
         });
     }
     let stops = [Rule::CircuitBreakerActive, Rule::EmergencyPause].map(Rule::as_str);
-    found.sort_by_key(|one| (one.severity, !stops.contains(&one.kind.as_str()), one.since));
+    found.sort_by_key(|one| (Reverse(one.severity), !stops.contains(&one.kind.as_str()), one.since));
     found
 }
 
-fn open(Trouble { area, subject, kind, why, since }: Trouble) -> Attention {
-    let fix = match area {
-        Area::Risk if kind == Rule::CircuitBreakerActive.as_str() => {
-            say("once the cause is known: ").run("risk reset-breaker").of(&subject).with("reason").of("TEXT")
-        }
-        Area::Risk if kind == Rule::EmergencyPause.as_str() => {
-            say("once the cause is gone: ").run("risk unpause").of(&subject)
-        }
-        Area::Risk => run("risk violations").of(&subject),
-        Area::Oracle => run("oracle alerts").of(&subject),
-        Area::Notify => run("notify list").say(", then ").run("notify test").of(&subject),
-        Area::Farm => run("harvest").say(", then ").run("farm reconcile"),
-    };
-    let severity = Severity::of_trouble(area, &kind);
+fn open(trouble: Trouble) -> Attention {
+    let (severity, fix) = (severity(trouble.area, &trouble.kind), trouble.fix());
+    let Trouble { subject, kind, why, since, .. } = trouble;
     Attention { severity, kind, subject: Some(subject), why, since: Some(since), fix }
 }
 
 fn late(job: &Checked) -> Option<Attention> {
-    let severity = Severity::of_grade(job.grade)?;
+    let severity = job.grade.severity()?;
     Some(Attention {
         severity,
         kind: format!("{}_{}", job.vital.check, job.grade.as_str()),
@@ -233,8 +179,9 @@ fn farm(conn: &Connection, now: i64) -> Result<Option<FarmLine>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::health::{Vital, grade};
-    use kale::alerts::LOST;
+    use crate::health::{Grade, Vital, grade};
+    use kale::alerts::{LOST, SPONSOR_LOW};
+    use state::alert::Area;
 
     const NOW: i64 = 1_000_000;
 
@@ -268,15 +215,15 @@ mod tests {
             found.iter().map(|one| (one.severity.as_str(), one.kind.as_str())).collect();
         let want = [
             ("critical", "circuit_breaker_active"),
-            ("critical", "tvl_cap_exceeded"),
             ("critical", LOST),
+            ("critical", "risk_stalled"),
+            ("critical", "operations_stalled"),
             ("warning", SPONSOR_LOW),
             ("warning", "risk_unknown"),
+            ("warning", "tvl_cap_exceeded"),
             ("warning", "stale"),
             ("warning", "undelivered"),
-            ("warning", "risk_stalled"),
-            ("warning", "operations_stalled"),
-            ("notice", "sync_overdue"),
+            ("warning", "sync_overdue"),
         ];
         assert_eq!(kinds, want);
         assert!(attention(Vec::new(), &jobs[1..2], none, NOW).is_empty());

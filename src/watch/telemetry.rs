@@ -16,9 +16,9 @@ use vault::{oracle, pool, risk};
 
 /// Everything that the state tells at `now`, seconds since 1970; the samples of one name stand together.
 pub fn gauges(state: &State, config: &Config, now: i64) -> Result<Vec<Gauge>> {
-    let report = health::look(state, config, now)?;
     let look = state.look()?;
     let conn = look.conn();
+    let report = health::of(conn, config, now)?;
     let mut all = Gauges::default();
     let labels = [("version", env!("CARGO_PKG_VERSION"))];
     all.add("poolctl_build_info", "The poolctl that wrote this.", &labels, 1);

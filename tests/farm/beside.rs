@@ -6,6 +6,7 @@ use base::clock::Clock as Time;
 use base::{Result, Silent, Stop};
 use config::{Config, Sources};
 use ed25519_dalek::SigningKey;
+use kale::alerts::EXPIRING;
 use kale::farming::{Farming, Keyring, Scope, Terms};
 use kale::harvest::{self, HarvestOutcome};
 use kale::plant::{self, Planted};
@@ -15,8 +16,9 @@ use kale::site::Site;
 use kale::work::{self, LineOutcome};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
+use state::alert::{self, Subject};
 use state::{Consent, Holder, Lock, Permit, Run, State, ValuePermit, WriteContext};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 use stellar::Signers;
@@ -227,6 +229,25 @@ fn a_loss_is_booked_only_of_a_pail_that_is_open_and_as_it_was() {
     }
 }
 
+#[test]
+fn an_alert_on_a_farmer_is_closed_only_by_a_run_that_acts_for_it() {
+    let desk = Desk::with_farmers(1, 100 * KALE);
+    desk.run("pooler add south --reward-split 0.5 --platform-fee 0").exits(0);
+    let subject = Subject::Farm(&desk.farmers[0].id);
+    at_work(&desk, async |farming, permit| {
+        farming.write(|tx| alert::edge(tx, subject, EXPIRING, Some("soon"))).unwrap();
+        for (name, is_open) in [("south", true), ("north", false)] {
+            let pooler = desk.value(&format!("SELECT id FROM poolers WHERE name = '{name}'"));
+            farming.scope = Scope::Poolers(BTreeSet::from([pooler]));
+            let hands = farming.scope.hands(farming.work.state.conn()).unwrap();
+            let prepared = harvest::prepare(farming, &hands).await.unwrap();
+            harvest::execute(farming, prepared, permit).await.unwrap();
+            let conn = farming.work.state.conn();
+            assert_eq!(alert::is_open(conn, subject, EXPIRING).unwrap(), is_open, "{name}");
+        }
+    });
+}
+
 /// Moves a farmer to another pooler, whatever is out.
 fn moved(desk: &Desk, farmer: &str, pooler: &str) {
     let id = format!("SELECT id FROM poolers WHERE name = '{pooler}'");
@@ -255,7 +276,7 @@ fn nonces_are_left_in_the_state_for_the_run_that_is_at_work() {
         let at_work = |pooler: &str| pooler == north;
         let submission = work::check(farming, &hands, &first, &at_work).await.unwrap();
         assert_eq!(submission.count(), 1, "nobody is at work for the other");
-        let (_, lines) = work::submit(farming, permit, submission).await.unwrap();
+        let (_, lines) = work::submit(farming, permit, submission, &at_work).await.unwrap();
         let outcomes: Vec<&LineOutcome> = lines.iter().map(|line| &line.outcome).collect();
         let [superseded, sent, queued, refused] = outcomes.as_slice() else { panic!("{lines:?}") };
         assert!(matches!(superseded, LineOutcome::Superseded { by: 3 }), "{superseded:?}");
@@ -263,7 +284,7 @@ fn nonces_are_left_in_the_state_for_the_run_that_is_at_work() {
         assert!(matches!(refused, LineOutcome::Refused { .. }), "{refused:?}");
         // One that is as good is at hand.
         let submission = work::check(farming, &hands, &again, &at_work).await.unwrap();
-        let (_, lines) = work::submit(farming, permit, submission).await.unwrap();
+        let (_, lines) = work::submit(farming, permit, submission, &at_work).await.unwrap();
         assert!(matches!(&lines[0].outcome, LineOutcome::Refused { code: "not_better", .. }), "{lines:?}");
     });
     assert_eq!(desk.column("SELECT farmer_id FROM works WHERE outcome <> 'failed'"), [two.id]);

@@ -82,7 +82,12 @@ fn a_whole_block_is_farmed_on_a_newer_protocol() {
     assert_eq!(line(&data, "stellar", "protocol")["fix"], "update poolctl");
     assert_eq!(desk.run("plant").json()["planted"], 1);
     desk.network.advance(3).unwrap();
-    desk.work(&farmer, 1);
+    let data = desk.run("work --policy early").json();
+    assert_eq!(data["worked"], 1, "{data}");
+    let pail = desk.pail(&farmer, desk.farm().index).unwrap();
+    let gaps = ["works WHERE outcome = 'worked'", "open_pails"]
+        .map(|table| desk.value::<Option<u32>>(&format!("SELECT gap FROM {table}")));
+    assert_eq!((&data["farmers"][0]["gap"], gaps), (&json!(pail.gap), [pail.gap; 2]), "by the ledgers");
     desk.ripen();
     desk.plant(&desk.stranger(), 0);
     let before = desk.kale_of(&farmer);
@@ -119,7 +124,6 @@ fn what_cannot_be_read_is_named_and_nothing_is_lost_for_it() {
         assert_eq!(state(), before, "{command}");
     }
     stands(&doctor(&desk, 5), "stellar", "protocol", "warn", &newer());
-    // The gap of a work is in what it returned alone.
     proxy.heal();
     drop(proxy);
     desk.configure("kale.cap_stake = false");

@@ -5,6 +5,7 @@ use kale::contract::{Entry, decode_farm};
 use poolctl_testkit::Proxy;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::Child;
 use std::sync::Arc;
@@ -167,6 +168,29 @@ fn a_second_run_leaves_the_farm_to_the_first() {
     assert!(shown.contains("the farm of pooler \"north\" is left to \"poolctl farm run\""), "{shown}");
     terminate(&child);
     assert_eq!(ended(child).code, Some(0));
+}
+
+#[test]
+fn a_service_bears_a_state_that_another_program_holds() {
+    let desk = Desk::with_farmers(1, 100 * KALE);
+    // More than it finds: how far the search is, is saved at each turn.
+    desk.configure("strategy.target_zeros = 16\nkale.work_margin_sec = 60");
+    desk.ripen();
+    let clock = Clock::start(&desk, 40);
+    let mut child = desk.run("farm run --wait 100ms --json").spawn();
+    until("it grinds", || count(&desk, "nonces") == 1);
+    let other = desk.sqlite();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let told = lines.find(|line| line.contains("\"state_locked\"")).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&told).unwrap()["type"], "trouble", "{told}");
+    drop(other);
+    until("the work of then is in", || count(&desk, "works WHERE outcome = 'worked'") >= 1);
+    terminate(&child);
+    lines.for_each(drop);
+    assert_eq!(ended(child).code, Some(0));
+    drop(clock);
+    assert_eq!(count(&desk, "events WHERE kind = 'work.missed'"), 0);
 }
 
 #[test]

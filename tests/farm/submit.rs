@@ -1,7 +1,10 @@
 //! `work submit`: nonces from other machines, each line with its own result.
 
 use crate::desk::{Desk, Farmer, KALE};
+use base::Stop;
 use serde_json::{Value, json};
+use state::{Holder, Lease, Lock};
+use std::time::Duration;
 
 /// Farmers that are planted, a ledger ago.
 fn planted(count: usize) -> Desk {
@@ -20,6 +23,46 @@ fn statuses(data: &Value) -> Vec<(u64, String, String)> {
     let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let lines = data["lines"].as_array().unwrap().iter();
     lines.map(|line| (line["line"].as_u64().unwrap(), word(&line["status"]), word(&line["reason"]))).collect()
+}
+
+/// The right to write of another run, by its command.
+fn another(desk: &Desk, command: &str) -> Lock {
+    let holder = Holder { pid: 7, command: command.to_owned(), since: 0 };
+    Lock::acquire(&desk.state(), &holder, Duration::from_secs(10), &Stop::default()).unwrap()
+}
+
+/// The farm of a pooler.
+fn farm_of(desk: &Desk, pooler: &str) -> Lease {
+    let id = desk.value(&format!("SELECT id FROM poolers WHERE name = '{pooler}'"));
+    Lease::Farm { id, name: pooler.to_owned() }
+}
+
+#[test]
+fn a_run_of_the_farm_takes_nonces_up_and_whoever_does_something_else_there_is_waited_for() {
+    let desk = planted(1);
+    desk.run("pooler add south").exits(0);
+    let (nonce, ..) = desk.grind(&desk.farmers[0], 1);
+    let submit =
+        |wait: &str| desk.run(&format!("work submit - --wait {wait}")).input(&line(&desk.farmers[0], nonce));
+    // `work` does what it was begun for, and no more.
+    for command in ["work", "harvest"] {
+        let lock = another(&desk, command);
+        let _held = lock.lease(&farm_of(&desk, "north")).unwrap();
+        let envelope = submit("0s").fails(11, "lease_held");
+        assert_eq!(envelope["error"]["details"]["command"], command, "{envelope}");
+    }
+    assert_eq!((sent(&desk), desk.value::<i64>("SELECT count(*) FROM nonces")), (0, 0));
+    let lock = another(&desk, "farm run");
+    let held = lock.lease(&farm_of(&desk, "north")).unwrap();
+    let data = submit("0s").json();
+    assert_eq!(statuses(&data), [(1, "queued".to_owned(), String::new())], "{data}");
+    assert_eq!((sent(&desk), desk.value::<i64>("SELECT count(*) FROM nonces")), (0, 1));
+    drop(held);
+    // What somebody does at a farm that no line is about is in nobody's way.
+    let _south = lock.lease(&farm_of(&desk, "south")).unwrap();
+    let data = submit("0s").json();
+    assert_eq!(statuses(&data), [(1, "worked".to_owned(), String::new())], "{data}");
+    assert_eq!(sent(&desk), 1);
 }
 
 fn sent(desk: &Desk) -> i64 {

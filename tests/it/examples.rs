@@ -1,7 +1,9 @@
 //! The examples that need no network: configs, units, backup and log rotation.
 
 use crate::support::{BINARY, Home};
+use poolctl_testkit::cli::files;
 use poolctl_testkit::examples::{path as example, systemd_accepts, text};
+use std::path::Path;
 use std::process::Command;
 
 /// Names of the files of a folder of examples.
@@ -62,6 +64,36 @@ fn the_unit_runs_commands_that_there_are() {
     }
     assert!(home.path().join("poolctl.prom").exists());
     assert!(!starts.last().unwrap().starts_with('-'), "the judgement is the unit's own");
+}
+
+/// What moves value asks on a terminal: where there is none, each command agrees to it beforehand.
+#[test]
+fn what_runs_unattended_agrees_to_what_moves_value() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut texts: Vec<(String, String)> = Vec::new();
+    for file in files(&root.join("examples")) {
+        let bytes = std::fs::read(&file).unwrap();
+        texts.push((file.display().to_string(), String::from_utf8_lossy(&bytes).into_owned()));
+    }
+    for page in ["README.md", "docs/operations.md"] {
+        let all = std::fs::read_to_string(root.join(page)).unwrap();
+        let blocks: Vec<&str> =
+            all.split("```crontab\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+        assert_eq!(blocks.len(), 1, "{page}");
+        texts.push((page.to_owned(), blocks.concat()));
+    }
+    let mut seen = 0;
+    for (name, text) in &texts {
+        for line in text.lines().filter(|line| !line.trim_start().starts_with('#')) {
+            for command in line.split([';', '&', '|']) {
+                if ["reward cycle", "farm run", "work submit"].iter().any(|words| command.contains(words)) {
+                    assert!(command.split_whitespace().any(|word| word == "--yes"), "{name}: {line}");
+                    seen += 1;
+                }
+            }
+        }
+    }
+    assert!(seen >= 10, "{seen} commands: some are not seen");
 }
 
 #[test]

@@ -28,13 +28,13 @@ struct Opened(File);
 
 impl Opened {
     fn of(state: &Path) -> Self {
-        let watch = inotify::init(inotify::CreateFlags::CLOEXEC).unwrap();
+        let watch = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK).unwrap();
         inotify::add_watch(&watch, lock_of(state), inotify::WatchFlags::OPEN).unwrap();
         Self(watch.into())
     }
 
     fn once(mut self) {
-        assert!(self.0.read(&mut [0; 4096]).unwrap() > 0);
+        until("the lock is waited for", || self.0.read(&mut [0; 4096]).is_ok_and(|read| read > 0));
     }
 }
 

@@ -198,6 +198,7 @@ tests:
       - {{series: 'poolctl_check_limit_seconds{{check=\"sync\",subject=\"a\"}}', values: '900x65'}}
       - {{series: 'poolctl_run_exit_code{{command=\"sync\"}}', values: '75x65'}}
       - {{series: 'poolctl_run_exit_code{{command=\"risk check\"}}', values: '5x65'}}
+      - {{series: 'poolctl_alerts_open{{channel=\"ops\"}}', values: '0x5 1x60'}}
     alert_rule_test:
       - {{alertname: PoolctlUnhealthy, eval_time: 4m, exp_alerts: []}}
       - {{alertname: PoolctlUnhealthy, eval_time: 20m, exp_alerts: [{{exp_labels: {{severity: warning}}, exp_annotations: {{summary: 'A job of the pool is late or stuck', description: '`poolctl health` on  says what is wrong.'}}}}]}}
@@ -206,6 +207,8 @@ tests:
       - {{alertname: PoolctlJobStalled, eval_time: 30m, exp_alerts: []}}
       - {{alertname: PoolctlJobStalled, eval_time: 40m, exp_alerts: [{{exp_labels: {{severity: critical, check: sync, subject: a}}, exp_annotations: {{summary: 'sync a has stopped', description: 'It last went well 40m 0s ago.'}}}}]}}
       - {{alertname: PoolctlRunFails, eval_time: 40m, exp_alerts: [{{exp_labels: {{severity: warning, command: sync}}, exp_annotations: {{summary: 'poolctl sync ends with exit code 75', description: 'Run it by hand on ; the exit codes stand in the README.'}}}}]}}
+      - {{alertname: PoolctlAlertOpen, eval_time: 5m, exp_alerts: []}}
+      - {{alertname: PoolctlAlertOpen, eval_time: 20m, exp_alerts: [{{exp_labels: {{severity: warning, channel: ops}}, exp_annotations: {{summary: '1 alerts on ops', description: '`poolctl health` lists them.'}}}}]}}
       - {{alertname: PoolctlSilent, eval_time: 40m, exp_alerts: []}}
       - {{alertname: PoolctlSilent, eval_time: 90m, exp_alerts: [{{exp_labels: {{severity: critical}}, exp_annotations: {{summary: 'poolctl says nothing', description: 'No metrics have come for 15 minutes. See the cron job that runs `poolctl metrics`, and the collector.'}}}}]}}
 ",

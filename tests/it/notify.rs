@@ -402,6 +402,12 @@ fn what_fails_is_tried_again_and_then_given_up_aloud() {
     home.run("notify test").ok();
     let envelope = home.run("health").fails(5, "check_failed");
     assert_eq!(envelope["data"]["troubles"].as_array().unwrap().len(), 1, "the channel works again");
+    // It missed the breaker, which is open still.
+    web.take();
+    home.run("notify send").ok();
+    assert_eq!(said(&web.take()), [topic("pool dollars", &["new circuit_breaker_active"])]);
+    home.run("notify send").ok();
+    assert!(web.take().is_empty());
     is_sound(&home);
 }
 
@@ -427,8 +433,89 @@ fn the_other_channels_hear_of_one_that_fails() {
     assert_eq!(said(&good.take()), [topic("notifications", &["new undelivered"])]);
     bad.answer(200);
     home.run("notify test b").ok();
+    bad.take();
     home.run("notify send").ok();
-    assert_eq!(said(&good.take()), [topic("notifications", &["resolved undelivered"])]);
+    // The one that missed the breaker is told of it, and the others once more.
+    let breaker = topic("pool dollars", &["new circuit_breaker_active"]);
+    let over = topic("notifications", &["resolved undelivered"]);
+    assert_eq!(said(&good.take()), [over, breaker.clone()]);
+    assert_eq!(said(&bad.take()), [breaker]);
+}
+
+/// A message that gets through tells as well as a test that the channel works: what it missed is told again.
+#[test]
+fn what_was_given_up_is_told_again_when_the_channel_works() {
+    let web = Web::start().unwrap();
+    let home = tended(MINUTE);
+    channels(
+        &home,
+        &format!(
+            "[profiles.sandbox.notify]\nattempts = 1\n\
+             [profiles.sandbox.notify.channels.ops]\nservice = 'webhook'\nurl = '{}'\n",
+            web.url()
+        ),
+    );
+    home.sqlite().execute_batch(BREAK).unwrap();
+    web.answer(500);
+    home.run("notify send").fails(5, "undelivered");
+    web.answer(200);
+    web.take();
+    let alert = "INSERT INTO oracle_alerts (feed_id, kind, message, first_seen, last_seen, count)
+         VALUES (1, 'stale', 'old', 1, 1, 1)";
+    home.sqlite().execute(alert, []).unwrap();
+    home.run("notify send").ok();
+    assert_eq!(said(&web.take()), [topic("prices", &["new stale"])]);
+    home.run("notify send").ok();
+    let breaker = topic("pool dollars", &["new circuit_breaker_active"]);
+    assert_eq!(said(&web.take()), [breaker, topic("prices", &["new stale"])]);
+    home.run("notify send").ok();
+    assert!(web.take().is_empty());
+}
+
+/// A dry run lists what a run would send, and no more.
+#[test]
+fn a_dry_run_lists_all_that_waits() {
+    let home = tended(MINUTE);
+    hooked(&home, &nowhere().unwrap());
+    home.sqlite().execute_batch(BREAK).unwrap();
+    home.run("notify send").exits(0);
+    let more = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60)
+         INSERT INTO notifications (key, channel, content, created_at, next_at)
+         SELECT 'k' || i, 'ops', content, created_at, 1 FROM n, notifications WHERE notifications.id = 1";
+    home.sqlite().execute(more, []).unwrap();
+    let plan = home.run("notify send --dry-run").json();
+    assert_eq!((plan["notifications"].as_array().unwrap().len(), &plan["waiting"]), (50, &json!(61)));
+}
+
+/// A command that hangs costs its own channel the time limit, and no other one anything.
+#[test]
+fn a_secret_that_does_not_come_holds_up_no_other_channel() {
+    let web = Web::start().unwrap();
+    let home = tended(MINUTE);
+    channels(
+        &home,
+        &format!(
+            "[profiles.sandbox.notify]\ntimeout_sec = 1\n\
+             [profiles.sandbox.notify.channels.hangs]\nservice = 'slack'\nurl_command = 'sleep 600'\n\
+             [profiles.sandbox.notify.channels.well]\nservice = 'webhook'\nurl = '{}'\n",
+            web.url()
+        ),
+    );
+    home.sqlite().execute_batch(BREAK).unwrap();
+    let ran = home.run("notify send").exits(0);
+    let words = "channel \"hangs\": url_command of channel \"hangs\" did not end within 1s; next try at ";
+    assert!(ran.stderr.contains(words), "{ran:?}");
+    assert_eq!(said(&web.take()), [topic("pool dollars", &["new circuit_breaker_active"])]);
+}
+
+#[test]
+fn a_note_of_the_last_loss_that_is_none_is_corrupt() {
+    let home = tended(MINUTE);
+    hooked(&home, &nowhere().unwrap());
+    home.sqlite().execute("INSERT INTO meta VALUES ('notified_loss', 'seven')", []).unwrap();
+    let before = home.snapshot();
+    home.run("notify send").fails(1, "state_corrupt");
+    assert_eq!(home.snapshot(), before);
 }
 
 #[test]
@@ -541,10 +628,20 @@ fn a_channel_that_is_no_longer_set_is_let_go() {
     );
     home.run("notify send").exits(0);
     let list = home.run("notify list").json();
-    assert_eq!((&list["waiting"], &list["notifications"][0]["status"]), (&json!(0), &json!("given_up")));
-    assert_eq!(list["notifications"][0]["error"], "the channel is no longer set");
-    let troubles = home.run("health").fails(5, "check_failed")["data"]["troubles"].clone();
-    assert_eq!(troubles.as_array().unwrap().len(), 1, "it is no finding: {troubles}");
+    let [new, old] = list["notifications"].as_array().unwrap().as_slice() else { panic!("{list}") };
+    assert_eq!((&old["channel"], &old["status"]), (&json!("ops"), &json!("given_up")));
+    assert_eq!(old["error"], "the channel is no longer set");
+    // What was not told there is told to the others.
+    assert_eq!((&new["channel"], &new["status"]), (&json!("new"), &json!("waiting")));
+    assert_eq!((&new["title"], &list["waiting"]), (&old["title"], &json!(1)));
+    let is_no_finding = || {
+        let troubles = home.run("health").fails(5, "check_failed")["data"]["troubles"].clone();
+        assert_eq!(troubles.as_array().unwrap().len(), 1, "it is no finding: {troubles}");
+    };
+    is_no_finding();
+    // Nor when the channel comes back.
+    hooked(&home, &nowhere().unwrap());
+    is_no_finding();
 }
 
 #[test]

@@ -88,7 +88,7 @@ fn the_gravest_comes_first() {
         ("critical", "circuit_breaker_active"),
         ("critical", "stake_lost"),
         ("warning", "stale"),
-        ("notice", "sync_overdue"),
+        ("warning", "sync_overdue"),
     ];
     assert_eq!(kinds(&data), want, "{data}");
     let breaker = &data["attention"][0];

@@ -6,7 +6,7 @@ use poolctl_testkit::watch;
 use serde_json::json;
 use state::{Holder, Lease, LeaseHolder, Lock, Permit, State};
 use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -179,7 +179,7 @@ struct Process(Child);
 impl Process {
     fn begin(place: &Place) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "leases::a_process_of_its_own", "--ignored", "--nocapture"]);
+        command.args(["--exact", "leases::a_run_is_named_with_its_lease", "--nocapture"]);
         command.env(PLACE, place.path()).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = watch::spawn(&mut command).unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -193,19 +193,24 @@ impl Process {
     }
 }
 
+/// What the other process does; then, where this is that process, it stays until it is killed, or nobody is there who could.
 #[test]
-#[ignore = "is the other process of the others"]
-fn a_process_of_its_own() {
-    let Some(path) = std::env::var_os(PLACE) else { return };
-    let path = Path::new(&path);
+fn a_run_is_named_with_its_lease() {
+    let (own, other) = (Place::fresh(), std::env::var_os(PLACE));
+    let path = other.as_ref().map_or_else(|| own.path(), PathBuf::from);
     let holder = Holder { pid: std::process::id(), command: "farm run".to_owned(), since: 1 };
-    let lock = Lock::acquire(path, &holder, Duration::from_secs(10), &Stop::default()).unwrap();
-    let mut state = State::write_access(path, run(), &lock).unwrap();
+    let lock = Lock::acquire(&path, &holder, Duration::from_secs(10), &Stop::default()).unwrap();
+    let mut state = State::write_access(&path, run(), &lock).unwrap();
     let _farm = lock.lease(&farm("a")).unwrap();
     state.write(Permit::of(&lock), |tx| tx.event("kind", "subject", &json!({}))).unwrap();
-    println!("{READY}");
-    // Until it is killed, or nobody is there who could.
-    std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+    for lease in ["farm:a", "run"] {
+        let named = LeaseHolder { lease: lease.to_owned(), holder: Some(holder.clone()) };
+        assert!(state::leases(&path).unwrap().contains(&named), "{lease}");
+    }
+    if other.is_some() {
+        println!("{READY}");
+        std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+    }
 }
 
 #[test]
@@ -271,6 +276,25 @@ fn what_a_killed_writer_left_is_looked_at_by_the_next_that_is_alone() {
         drop(lock);
         assert!(said(&place).starts_with("{\"left\":"), "{}", said(&place));
         assert!(place.check().findings.is_empty());
+    }
+}
+
+#[test]
+fn what_a_run_doubts_is_looked_at_by_the_next_that_is_alone() {
+    for beside in [false, true] {
+        let place = Place::lived_in().orderly();
+        let one = beside.then(|| other(&place, Duration::ZERO));
+        let lock = place.lock();
+        drop(place.writer(&lock));
+        lock.doubt();
+        drop(lock);
+        if let Some(one) = one {
+            drop(place.writer(&one));
+        }
+        assert!(said(&place).starts_with("{\"pid\":"), "{}", said(&place));
+        assert_eq!(place.files("locks"), Vec::<String>::new());
+        drop(place.writer(&place.lock()));
+        assert!(said(&place).starts_with("{\"left\":"), "{}", said(&place));
     }
 }
 

@@ -1,6 +1,7 @@
 //! What another run writes between the decision of one and its write: nothing is overwritten that was not seen, and it is decided
-//! anew. The other run is a second connection: it writes when the service asks for the chain or tells how far it is, or holds
-//! the file until the service waits to write.
+//! anew. The other run is a second connection: it writes when the service asks for the chain or tells how far it is, or right
+//! before the service begins to write; only debug builds can be stopped there.
+#![cfg(debug_assertions)]
 
 use crate::broken::with_withdrawals;
 use crate::onchain::{ASSET, HISTORY, Net, PoolPlan, member_address, pool_address, store, vault};
@@ -14,9 +15,7 @@ use rusqlite::Connection;
 use state::alert::{self, Subject};
 use state::{Consent, Lock, Permit, State, ValuePermit, WriteContext};
 use std::cell::Cell;
-use std::sync::mpsc;
-use std::thread;
-use std::time::Duration;
+use std::rc::Rc;
 use vault::feed::quote::Limits;
 use vault::feed::{self, AddFeed, Source};
 use vault::oracle::{self, Deviation};
@@ -27,20 +26,18 @@ use vault::risk::{self, Engine, SetRisk};
 use vault::sync::{self, SyncStatus};
 use vault::withdrawal::{self, Evidence, Request, Requested, Status};
 
-/// Another run, which began to write this before `body` and commits when `body` has long been waiting to write.
+/// What comes of `body`, where another run writes this when `body` has decided what to write and is about to.
 fn meanwhile<T>(place: &Place, sql: &str, body: impl FnOnce() -> T) -> T {
-    let (begun, wait) = mpsc::channel();
-    thread::scope(|scope| {
-        scope.spawn(move || {
-            let conn = place.outsider();
-            conn.execute_batch(&format!("BEGIN IMMEDIATE; {sql}")).unwrap();
-            begun.send(()).unwrap();
-            thread::sleep(Duration::from_millis(900));
-            conn.execute_batch("COMMIT").unwrap();
-        });
-        wait.recv().unwrap();
-        body()
-    })
+    let (other, batch, written) = (place.outsider(), format!("BEGIN IMMEDIATE; {sql}"), Rc::default());
+    let has_written: Rc<Cell<bool>> = Rc::clone(&written);
+    State::before_next_write(move || {
+        other.execute_batch(&batch).unwrap();
+        other.execute_batch("COMMIT").unwrap();
+        has_written.set(true);
+    });
+    let done = body();
+    assert!(written.get(), "nothing was to be written");
+    done
 }
 
 fn meddle(place: &Place, sql: &str) {
@@ -216,8 +213,10 @@ fn no_epoch_is_paid_by_transfers_that_were_replaced() {
             meddle(&world.place, REPLACED);
         }
     });
-    let e = world.cycle(&hook).unwrap_err();
-    assert_eq!(e.code(), Code::StateChanged, "{e}");
+    let report = world.cycle(&hook).unwrap();
+    assert_eq!(epochs(&report), [0, 5], "what was paid is told");
+    assert_eq!(report.pools[0].failure.as_ref().unwrap().code(), Code::StateChanged);
+    assert!(report.pools[1].failure.is_none(), "{report:?}");
     let paid = |pool: u8| {
         let sql = "SELECT count(*) FROM pool_rewards r JOIN pool_reward_epochs e ON e.id = r.epoch_id WHERE";
         text(&world.place, &format!("{sql} e.pool_id = {pool}"))
@@ -239,6 +238,41 @@ fn an_epoch_is_shared_out_by_the_weights_that_stand_there_when_it_is_written() {
     let parts = text(&world.place, "SELECT group_concat(DISTINCT weight_sum_ppm) FROM pool_reward_epochs");
     assert_eq!(parts, "2000000");
     world.is_sound();
+}
+
+#[test]
+fn no_epoch_is_paid_by_weights_that_are_others_by_then() {
+    let world = World::new(1_000);
+    world.weigh();
+    let less = format!("INSERT INTO pool_reward_weights VALUES (2, {}, 500000, 1)", world.first);
+    let once = Cell::new(true);
+    let hook = Hook(|what| {
+        if what.starts_with("distributing") && once.replace(false) {
+            meddle(&world.place, &less);
+        }
+    });
+    let report = world.cycle(&hook).unwrap();
+    assert_eq!(epochs(&report), [3, 3], "{report:?}");
+    let parts = text(&world.place, "SELECT group_concat(DISTINCT weight_sum_ppm) FROM pool_reward_epochs");
+    assert_eq!((parts.as_str(), once.get()), ("1500000", false));
+    world.is_sound();
+}
+
+#[test]
+fn a_cycle_takes_back_nothing_that_settings_announced_meanwhile() {
+    const SET: &str = "INSERT INTO system_config VALUES";
+    let world = World::new(1_000);
+    world.weigh();
+    let other = format!("{SET} ('reward.check_holders', '7', 1)");
+    let e = meanwhile(&world.place, &other, || world.cycle(&Hook(|_| {}))).unwrap_err();
+    assert_eq!(e.code(), Code::StateChanged, "{e}");
+    assert!(e.message().contains("the settings"), "{e}");
+    assert_eq!(text(&world.place, "SELECT count(*) FROM reward_schedule"), "0", "nothing is written");
+    meddle(&world.place, "DELETE FROM system_config");
+    // A flag goes before what is stored.
+    let other = format!("{SET} ('reward.block_reward', '2', 1)");
+    let report = meanwhile(&world.place, &other, || world.cycle(&Hook(|_| {}))).unwrap();
+    assert_eq!(epochs(&report), [3, 3], "{report:?}");
 }
 
 #[test]
@@ -476,7 +510,9 @@ const FEED: Address = Address::repeat_byte(0xfe);
 fn no_older_price_and_no_older_refusal_takes_the_place_of_a_newer_one() {
     let world = World::new(1_000);
     world.net.node.set_code(FEED, &answers(7)).unwrap();
-    let (lock, mut state) = world.open();
+    let lock = world.place.lock();
+    // By a clock that no block of the node is ahead of.
+    let mut state = State::write_access(&world.place.path(), run_at(1_795_304_925), &lock).unwrap();
     let ask = AddFeed {
         name: "usd".into(),
         asset: ASSET.to_string(),
@@ -538,6 +574,45 @@ fn no_older_price_and_no_older_refusal_takes_the_place_of_a_newer_one() {
     assert_eq!(stands()[..2], ["9", "0"]);
     assert_eq!(fetch("", &dead).unwrap_err().code(), Code::Unreachable);
     assert_eq!(stands()[..2], ["9", "1"]);
+}
+
+#[test]
+fn a_block_from_the_future_silences_no_feed() {
+    let (world, honest) = (World::new(1_000), Net::start().unwrap());
+    world.net.node.set_code(FEED, &answers(7)).unwrap();
+    honest.node.set_code(FEED, &answers(8)).unwrap();
+    honest.node.mine(1).unwrap();
+    let now = honest.node.timestamp().unwrap();
+    world.net.node.advance(1_000_000).unwrap();
+    assert!(world.net.node.timestamp().unwrap() > now);
+    meddle(
+        &world.place,
+        &format!(
+            "INSERT INTO oracle_feeds (name, asset, kind, address, max_staleness_sec, added_at)
+             VALUES ('usd', '{ASSET}', 'adapter', '{FEED}', 3600, 1)"
+        ),
+    );
+    let (lock, clock) = (world.place.lock(), run_at(i64::try_from(now).unwrap()));
+    let mut state = State::write_access(&world.place.path(), clock, &lock).unwrap();
+    let feeds = feed::all(state.conn()).unwrap();
+    let mut work = world.work(&mut state, &lock);
+    let mut fetch = |net: &Net| {
+        let chain = || Ok(net.chain.clone());
+        let read = oracle::fetch(&mut work, chain, &feeds, At::Latest, Deviation::Limited);
+        net.runtime.block_on(read).unwrap().1[0].result.clone()
+    };
+    let stands = || {
+        ["SELECT price_e18 FROM oracle_price_cache", "SELECT failure_streak FROM oracle_feeds"]
+            .map(|sql| text(&world.place, sql))
+    };
+    for (net, price) in [(&world.net, 7_u64), (&honest, 8)] {
+        assert_eq!(fetch(net).unwrap().price_e18, Base::from(price));
+        assert_eq!(stands(), [price.to_string(), "0".to_owned()]);
+        assert_eq!(text(&world.place, "SELECT answered_at FROM oracle_feeds"), now.to_string());
+    }
+    honest.node.set_code(FEED, &answers(0)).unwrap();
+    assert_eq!(fetch(&honest).unwrap_err().as_str(), "invalid");
+    assert_eq!(stands(), ["8", "1"]);
 }
 
 #[test]

@@ -128,7 +128,8 @@ fn sent(tx: &Tx<'_>, kind: &'static str, hand: &FarmerRow, block: u32, worked: b
     let (farmer, address) = (&hand.who.id, &hand.who.address);
     let key = format!("{kind}:sandbox:{address}:{block}");
     let hash = alloy::hex::encode(Sha256::digest(format!("{key} {worked}")));
-    let id = outbox::plan(tx, "stellar", &key, kind, farmer, &json!({ "farmer": farmer, "block": block }))?;
+    let plan = json!({ "farmer": farmer, "block": block });
+    let id = outbox::plan(tx, "stellar", &key, kind, farmer, &plan)?;
     let now = u64::try_from(tx.now()).unwrap();
     let signed = Signed {
         hash: hash.clone(),
@@ -136,7 +137,7 @@ fn sent(tx: &Tx<'_>, kind: &'static str, hand: &FarmerRow, block: u32, worked: b
         validity: Some(Validity { from: now, until: now + 60 }),
         max_fee: 100,
     };
-    let attempt = outbox::signed(tx, id, &signed, "one")?;
+    let attempt = outbox::signed(tx, id, &plan, &signed, "one")?;
     outbox::sent(tx, id, attempt, 1, "one")?;
     let (outcome, state, event) = if worked {
         (AttemptOutcome::Confirmed, OperationState::Recorded, "operation.confirmed")

@@ -161,7 +161,7 @@ const DEMANDED: &[(&str, &str, &str)] = &[
     ("state/events.rs", "WHERE id > ?1 ORDER BY id", "USING INTEGER PRIMARY KEY (rowid>?)"),
     (
         "watch/notify/rows.rs",
-        "next_at <= ?2 ORDER BY next_at, id LIMIT 1",
+        "next_at <= ?2 ORDER BY next_at, id LIMIT ?3",
         "USING INDEX notifications_waiting (channel=? AND next_at<?)",
     ),
     (

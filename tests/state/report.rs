@@ -129,7 +129,7 @@ fn what_needs_a_look_is_told_once_and_the_gravest_first() {
     let told = |grave: bool, kind: &str, why: &str, since: i64| (grave, kind.into(), why.into(), Some(since));
     let want = [
         told(true, "breaker_active", "withdrawal_rate: a run", 9),
-        told(true, "tvl_cap_exceeded", "too much", 5),
+        told(false, "tvl_cap_exceeded", "too much", 5),
         told(false, "stale", "old", 5),
     ];
     assert_eq!(all(&gather(&place, &[])), want);

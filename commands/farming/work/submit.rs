@@ -36,7 +36,6 @@ impl Submit {
     pub(super) fn run(self, session: &Session) -> Result<Outcome> {
         let lines = read(&self.file)?;
         let app = App::open(session)?;
-        // Whoever works holds the whole state: there is nobody to leave a nonce to.
         Outcome::document(&submit(&app, &lines, self.parallel, self.dry.dry_run)?)
     }
 }

@@ -11,7 +11,8 @@ use vault::pool::{self, Holder, underlying};
 
 /// List the holders of a pool with their part of it and its worth, the largest first
 ///
-/// Shares are those of the last block whose transfers are replayed, the worth is by the figures of the last sync.
+/// Shares are those of the last block whose transfers are replayed, the worth is by the figures of the last sync; the part is
+/// told where both are the same block.
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl pool holders main --csv")]
 pub struct Holders {
@@ -33,6 +34,11 @@ impl Holders {
         let total = pool::holder_count(conn, &found)?;
         let (holders, end) = window.page(holders, Some(total), |one| cursor(one.shares, one.member.id));
         let snapshot = pool::snapshot(conn, &found)?;
+        // Shares of one block are no part of the total of another.
+        let total_shares = snapshot
+            .as_ref()
+            .filter(|s| found.cursor == Some((s.block.number, s.block.hash)))
+            .map(|s| s.total_shares);
         let view = |Holder { member, shares }: Holder| {
             let part =
                 |all: Base| u32::try_from(mul_div(shares, Base::from(1_000_000_u32), all)?).ok().map(ppm);
@@ -40,7 +46,7 @@ impl Holders {
                 member: member.address.to_string(),
                 member_name: member.name,
                 shares: found.shares(shares),
-                part: snapshot.as_ref().and_then(|s| part(s.total_shares)),
+                part: total_shares.and_then(part),
                 underlying: snapshot
                     .as_ref()
                     .map(|s| found.asset.quantity(underlying(shares, s.total_assets, s.total_shares))),

@@ -37,7 +37,7 @@ commands! {
 
 /// List the pools with the figures of their last sync
 #[derive(Debug, Args)]
-#[command(before_help = "Example: poolctl pool list --json | jq '.data.pools[].name'")]
+#[command(before_help = "Example: poolctl pool list --all --json | jq '.data.pools[].name'")]
 pub struct List {
     #[command(flatten)]
     paging: Paging,

@@ -97,13 +97,16 @@ fn findings(checks: &[PoolCheck]) -> Vec<(&str, Rule, &RuleResult)> {
 }
 
 fn failure(checks: &[PoolCheck]) -> Option<Error> {
+    let found = findings(checks);
     let words: Vec<String> =
-        findings(checks).iter().map(|(pool, rule, _)| format!("{pool}: {}", rule.as_str())).collect();
+        found.iter().map(|(pool, rule, _)| format!("{pool}: {}", rule.as_str())).collect();
     let Some(first) = words.first() else { return blind(checks) };
     let why = format!("{}; first: {first}", counted(words.len(), "risk finding"));
     let error = Error::new(Code::CheckFailed, why).detail("findings", words);
-    // Whoever has set no limits anywhere has them to set first.
-    Some(match checks.iter().find_map(unset).and_then(Error::remedy) {
+    // Where limits are all that is missing, they are to be set; that mends no other finding.
+    let untold = found.iter().all(|(_, rule, _)| *rule == Rule::RiskUnknown);
+    let fix = checks.iter().find_map(unset).and_then(Error::remedy).filter(|_| untold);
+    Some(match fix {
         Some(remedy) => error.hint(remedy.clone()),
         None => error,
     })
@@ -199,5 +202,29 @@ impl Present for CheckOutput {
             });
         }
         seen(page, self.view.as_ref());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn setting_limits_is_no_remedy_for_anything_else() {
+        let bad = || RuleResult::Violated("so it is".into());
+        let untold = || RuleResult::Unknown("no limits are set".into());
+        for (also, mends) in [
+            (vec![], true),
+            (vec![(Rule::TvlCapExceeded, untold())], true),
+            (vec![(Rule::EmergencyPause, bad())], false),
+        ] {
+            let mut results = vec![(Rule::RiskUnknown, bad())];
+            results.extend(also);
+            let why = Error::new(Code::CheckFailed, "no limits are set").hint("set some");
+            let check =
+                PoolCheck { pool: "main".into(), results, limits: Limits::Unset, not_refreshed: Some(why) };
+            let failed = failure(&[check]).unwrap();
+            assert_eq!(failed.remedy().is_some(), mends, "{failed}");
+        }
     }
 }

@@ -74,7 +74,9 @@ fn passphrase(app: &App<'_>, new: bool) -> Result<SecretString> {
         return passphrase_of(&format!("the passphrase file {}", path.display()), &text);
     }
     if let Some(command) = app.config.get("keys.passphrase_command") {
-        let printed = printed("keys.passphrase_command", "the passphrase", command, Code::NoPassphrase)?;
+        // Without a limit: it may ask somebody.
+        let printed =
+            printed("keys.passphrase_command", "the passphrase", command, None, Code::NoPassphrase)?;
         return passphrase_of("keys.passphrase_command", &printed);
     }
     app.host.secret(if new { Secret::NewPassphrase } else { Secret::Passphrase })

@@ -17,7 +17,7 @@ use watch::notify::{self, Change, Due, Fate, Listed, Notice, Target};
 /// Answers of channels are short.
 const MOST_ANSWER: usize = 64 << 10;
 /// Notifications that one run sends to a channel at most; the rest waits for the next run.
-const MOST_ROUNDS: usize = 50;
+const MOST_ROUNDS: u32 = 50;
 
 /// What was told.
 #[derive(Debug, Default, Serialize, JsonSchema)]
@@ -127,7 +127,7 @@ pub fn send(app: &App<'_>, dry_run: bool) -> Result<SendOutput> {
         let state = app.read()?;
         let look = state.look()?;
         output.waiting = notify::waiting(look.conn())?;
-        notify::outlook(look.conn(), &app.config, &channels, state.run().clock.now())?
+        notify::outlook(look.conn(), &app.config, &channels, MOST_ROUNDS, state.run().clock.now())?
     };
     if dry_run {
         app.call().set_dry_run();
@@ -188,38 +188,39 @@ pub fn send(app: &App<'_>, dry_run: bool) -> Result<SendOutput> {
 struct Sender<'a, 's> {
     app: &'a App<'s>,
     http: Http,
+    /// How long a try may take, and each secret.
+    limit: Duration,
 }
 
 impl<'a, 's> Sender<'a, 's> {
     fn new(app: &'a App<'s>) -> Result<Self> {
         let timeout = Duration::from_secs(app.config.number("notify.timeout_sec")?);
         let connect_timeout = HttpLimits::default().connect_timeout.min(timeout);
-        Ok(Self { app, http: Http::new(HttpLimits { timeout, connect_timeout, max_body: MOST_ANSWER }) })
+        let http = Http::new(HttpLimits { timeout, connect_timeout, max_body: MOST_ANSWER });
+        Ok(Self { app, http, limit: timeout })
     }
 
-    /// A channel with its secrets, read now: they may have been replaced.
-    fn target(&self, channel: &Channel) -> Result<Target> {
-        let secret = |what: &str, secret: &Option<config::channels::Secret>| {
-            secret.as_ref().map(|secret| self.app.channel_secret(&channel.name, what, secret)).transpose()
-        };
-        let (url, token) = (secret("url", &channel.url)?, secret("token", &channel.token)?);
-        Target::new(channel, url.as_ref().map(|url| url.as_str()), token.as_ref().map(|token| token.as_str()))
+    /// Channels with their secrets, read now: they may have been replaced.
+    fn targets(&self, channels: &[&Channel]) -> Vec<Result<Target>> {
+        let secrets = self.app.channel_secrets(channels, self.limit);
+        let of_each = channels.iter().zip(secrets).map(|(channel, secrets)| {
+            let (url, token) = secrets?;
+            let (url, token) = (url.as_ref().map(|url| url.as_str()), token.as_ref().map(|one| one.as_str()));
+            Target::new(channel, url, token)
+        });
+        of_each.collect()
     }
 
     /// Sends these at the same time; a secret that cannot be had is a failure of its channel.
     fn send_all(&self, channels: &[Channel], due: &[Due]) -> Result<Vec<Result<(), Fault>>> {
-        let targets: Vec<Result<Target, Fault>> = due
-            .iter()
-            .map(|due| {
-                let channel = channels.iter().find(|channel| channel.name == due.channel);
-                let gone = || Error::new(Code::Bug, format!("there is no channel \"{}\"", due.channel));
-                let target = channel.ok_or_else(gone).and_then(|channel| self.target(channel));
-                target.map_err(|e| Fault::new(FaultKind::Denied, e.message()))
-            })
-            .collect();
+        let channel = |due: &Due| {
+            let gone = || Error::new(Code::Bug, format!("there is no channel \"{}\"", due.channel));
+            channels.iter().find(|channel| channel.name == due.channel).ok_or_else(gone)
+        };
+        let targets = self.targets(&due.iter().map(channel).collect::<Result<Vec<&Channel>>>()?);
         let sent = due.iter().zip(&targets).map(async |(due, target)| match target {
             Ok(target) => notify::send(&self.http, target, &due.key, &due.notice).await,
-            Err(fault) => Err(fault.clone()),
+            Err(e) => Err(Fault::new(FaultKind::Denied, e.message())),
         });
         Ok(self.app.host.runtime()?.block_on(join_all(sent)))
     }
@@ -277,7 +278,7 @@ pub fn test(app: &App<'_>, name: Option<&str>, dry_run: bool) -> Result<TestOutp
     }
     let sender = Sender::new(app)?;
     let (key, notice) = (notify::key(), Notice::test(&app.config.profile, app.call().run.clock.now()));
-    let targets: Vec<Result<Target>> = chosen.iter().map(|channel| sender.target(channel)).collect();
+    let targets = sender.targets(&chosen);
     let sent = targets.iter().map(async |target| match target {
         Ok(_) if dry_run => Ok(()),
         Ok(target) => notify::send(&sender.http, target, &key, &notice)

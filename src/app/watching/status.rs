@@ -5,13 +5,14 @@ use crate::pools::reward::PriceView;
 use crate::pools::views::{age, stamp};
 use base::amount::{Base, Quantity};
 use base::{Remedy, clock, forms};
+use config::Severity;
 use evm::ViewStamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 use state::runs::LastRun;
 use watch::health::{Checked, InFlight};
 use watch::leases::LeaseView;
-use watch::status::{Attention, FarmLine, PoolLine, Severity, Status};
+use watch::status::{Attention, FarmLine, PoolLine, Status};
 
 /// Everything at one look.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -43,7 +44,7 @@ pub struct StatusOutput {
 /// Something that needs attention.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct AttentionView {
-    /// `critical`, `warning` or `notice`.
+    /// `info`, `warning` or `critical`.
     pub severity: Severity,
     /// The rule, the kind of alert, or what is late: `sync_overdue`.
     pub kind: String,

@@ -73,8 +73,7 @@ pub fn register(
     let (farmer, changed) = work.state.write(work.permit, |tx| {
         // The key store is ours; who serves the farm may be others by now.
         if stored_submitters(tx.conn())? != stored {
-            let why = "kale.submitter was changed by another run meanwhile";
-            return Err(Error::new(Code::StateChanged, why).hint("run it again"));
+            return Err(state::changed("kale.submitter"));
         }
         farmers::add(tx, &address, joining)
     })?;

@@ -53,10 +53,11 @@ pub fn pinned(conn: &Connection, farm: &ContractId) -> Result<Option<String>> {
     Ok(pin.and_then(|pin| Some(pin.strip_prefix(&farm.to_string())?.strip_prefix(' ')?.to_owned())))
 }
 
-/// Pins the code where none is, or where another one was accepted by the settings, and opens or closes the alert on it: one write, and none
-/// where all stands as before.
+/// Pins the code where none is, or where another one was accepted by the settings, and opens or closes the alert on it: one
+/// write, and none where all stands as before, or where another run has pinned one meanwhile: the next look decides.
 pub fn watch(farming: &mut Farming<'_, '_>, view: &View) -> Result<()> {
-    let farm = &farming.site.farm;
+    let site = farming.site;
+    let farm = &site.farm;
     let (conn, found) = (farming.work.state.conn(), view.code.as_deref());
     let pinned = pinned(conn, farm)?;
     let subject = farm.to_string();
@@ -70,6 +71,9 @@ pub fn watch(farming: &mut Farming<'_, '_>, view: &View) -> Result<()> {
         return Ok(());
     }
     farming.write(|tx| {
+        if self::pinned(tx.conn(), farm)? != pinned {
+            return Ok(());
+        }
         if let Some(hash) = pin {
             tx.meta_set(PIN, &format!("{subject} {hash}"))?;
             tx.event("state.pinned", PIN, &json!({ "contract": subject, "value": hash }))?;

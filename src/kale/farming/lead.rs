@@ -6,6 +6,7 @@ use crate::record::rows::FarmerRow;
 use base::Result;
 use state::{Holder, Lease};
 use std::collections::BTreeSet;
+use std::path::Path;
 
 /// Whose farms a run is to lead.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,14 +49,13 @@ pub struct Elsewhere {
     pub holder: Option<Holder>,
 }
 
-/// The commands that take up nonces which others put into the state.
-const TAKERS: [&str; 3] = ["farm run", "run", "work"];
+/// The command that takes up nonces which others put into the state, whosever of the farm's they are.
+const TAKER: &str = "farm run";
 
-impl Elsewhere {
-    /// Whether that run takes up nonces that are put into the state.
-    pub fn takes_nonces(&self) -> bool {
-        self.holder.as_ref().is_some_and(|holder| TAKERS.contains(&holder.command.as_str()))
-    }
+/// Whether a run leads the farm of this pooler (row id) just now that takes up nonces from the state.
+pub fn takes_nonces(state: &Path, pooler: &str) -> bool {
+    let lease = Lease::Farm { id: pooler.to_owned(), name: String::new() };
+    state::lease_holder(state, &lease).flatten().is_some_and(|holder| holder.command == TAKER)
 }
 
 impl Farming<'_, '_> {
@@ -74,11 +74,16 @@ impl Farming<'_, '_> {
             }
             let lease = Lease::Farm { id: id.clone(), name: name.clone() };
             if permit.is_dry_run() || *leads == Leads::Free {
-                let taken = permit.try_lease(&lease)?;
-                if let Some(leased) = taken {
-                    self.leases.insert(id, leased);
-                } else if let Some(holder) = state::lease_holder(state.path(), &lease) {
-                    self.elsewhere.push(Elsewhere { pooler: id, name, holder });
+                // Its holder may leave between the two questions.
+                loop {
+                    if let Some(leased) = permit.try_lease(&lease)? {
+                        self.leases.insert(id, leased);
+                    } else if let Some(holder) = state::lease_holder(state.path(), &lease) {
+                        self.elsewhere.push(Elsewhere { pooler: id, name, holder });
+                    } else if !permit.is_dry_run() {
+                        continue;
+                    }
+                    break;
                 }
             } else {
                 self.leases.extend(permit.lease(&lease)?.map(|leased| (id, leased)));

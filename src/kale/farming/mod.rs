@@ -10,7 +10,7 @@ mod submit;
 pub mod submitter;
 
 pub use ask::{Strategies, ask};
-pub use lead::{Elsewhere, Leads};
+pub use lead::{Elsewhere, Leads, takes_nonces};
 pub use payers::{farmer, judge, note};
 pub use question::TargetBlock;
 pub use scope::Scope;
@@ -129,6 +129,11 @@ impl Farming<'_, '_> {
     pub fn write<T>(&mut self, write: impl FnOnce(&Tx<'_>) -> Result<T>) -> Result<T> {
         self.work.state.write(self.work.permit, write)
     }
+}
+
+/// Whether [`Farming::renew`] failed at the state itself, so that nothing goes on by what is at hand.
+pub const fn is_of_state(code: Code) -> bool {
+    matches!(code, Code::State | Code::StateCorrupt | Code::StateLocked)
 }
 
 /// The settings that a stake is worked out by, as the state holds them.

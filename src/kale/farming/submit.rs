@@ -1,8 +1,9 @@
 //! How a farming service sends: by whom, at whose cost, and recorded in the write that ends it.
 
 use super::submitter::{self, Wait};
-use super::{Farming, payers, scope};
-use crate::record::FarmRecorder;
+use super::{Farming, Scope, payers, scope};
+use crate::record::plan::Plan;
+use crate::record::{FarmRecorder, rows};
 use base::{Code, Error, Result, Stop};
 use outbox::{Chain, Desk, GivenUp, Operation, Outlook, Pace, Recorder};
 use rusqlite::Connection;
@@ -18,6 +19,8 @@ pub type Still<'s> = &'s dyn Fn(&Connection, &Intent) -> Result<()>;
 /// Records the farm's operations, and asks more than they say themselves before they are planned.
 struct Asking<'s> {
     recorder: FarmRecorder,
+    /// Those that it acts for: one may be moved to another pooler meanwhile, which another run leads.
+    scope: Scope,
     still: Still<'s>,
 }
 
@@ -27,6 +30,15 @@ impl Recorder<Stellar> for Asking<'_> {
     }
 
     fn still(&self, conn: &Connection, intent: &Intent) -> Result<()> {
+        if self.scope != Scope::All
+            && let Some(plan) = Plan::of_intent(intent)?
+        {
+            for farmer in plan.farmers() {
+                if !self.scope.has(&rows::hand(conn, farmer)?.pooler) {
+                    return Err(state::changed("the farmer's pooler"));
+                }
+            }
+        }
         self.recorder.still(conn, intent)?;
         (self.still)(conn, intent)
     }
@@ -140,11 +152,11 @@ impl Farming<'_, '_> {
         if intents.is_empty() {
             return Ok(Vec::new());
         }
-        let recorder = Asking { recorder: self.recorder(), still };
+        let recorder = Asking { recorder: self.recorder(), scope: self.scope.clone(), still };
         let (keys, payer) = (self.keys, self.keys.sponsor()?);
         submitter::choose(self)?;
-        let mut routed = submitter::route(self, intents, wait).await?;
-        let _accounts = self.accounts(&mut routed, payer.as_ref())?;
+        let (mut routed, _leases) = submitter::route(self, intents, wait).await?;
+        let _lease = self.lease_sponsor(&mut routed, payer.as_ref())?;
         let sent: Vec<Intent> = routed.iter().filter_map(|routed| routed.as_ref().ok()).cloned().collect();
         let mut own = BTreeSet::new();
         if let Some(payer) = &payer {
@@ -166,32 +178,27 @@ impl Farming<'_, '_> {
         Ok(routed.into_iter().zip(intents).map(result).collect())
     }
 
-    /// Takes the leases of the accounts that runs of other farms use too: sponsor and submitters. What would be sent from one
-    /// that stays held is an error of its own.
-    fn accounts(
+    /// Takes the sponsor's lease where it sends something itself: runs of other farms use it too. While it stays held, that is an
+    /// error of each.
+    fn lease_sponsor(
         &self,
         routed: &mut [Result<Intent>],
         sponsor: Option<&AccountId>,
-    ) -> Result<Vec<Option<Leased>>> {
-        let is_shared = |account: &AccountId| {
-            sponsor == Some(account) || self.settings.submitters.iter().any(|one| one == account)
-        };
-        let sources = routed.iter().filter_map(|intent| Some(intent.as_ref().ok()?.source.clone()));
-        let shared: BTreeSet<AccountId> = sources.filter(is_shared).collect();
-        let mut leases = Vec::new();
-        for account in shared {
-            match self.work.permit.lease(&Lease::Account(account.to_string())) {
-                Ok(leased) => leases.push(leased),
-                Err(e) if e.code() == Code::LeaseHeld => {
-                    let is_of = |intent: &&mut Result<Intent>| {
-                        intent.as_ref().is_ok_and(|intent| intent.source == account)
-                    };
-                    routed.iter_mut().filter(is_of).for_each(|intent| *intent = Err(e.clone()));
-                }
-                Err(e) => return Err(e),
-            }
+    ) -> Result<Option<Leased>> {
+        let is_its =
+            |intent: &Result<Intent>| intent.as_ref().is_ok_and(|intent| Some(&intent.source) == sponsor);
+        let Some(sponsor) = sponsor.filter(|_| routed.iter().any(is_its)) else { return Ok(None) };
+        if self.settings.submitters.contains(sponsor) {
+            // It is a submitter that was chosen, and leased, as one.
+            return Ok(None);
         }
-        Ok(leases)
+        match self.work.permit.lease(&Lease::Account(sponsor.to_string())) {
+            Err(e) if e.code() == Code::LeaseHeld => {
+                routed.iter_mut().filter(|one| is_its(one)).for_each(|one| *one = Err(e.clone()));
+                Ok(None)
+            }
+            leased => leased,
+        }
     }
 
     /// Simulates without signing, sending or writing anything.

@@ -8,6 +8,7 @@ use crate::fees::sponsor::{Role, Sponsor};
 use crate::fees::{LEDGER, PATIENCE, assign};
 use crate::record::plan::kind;
 use base::{Code, Error, Result, say};
+use state::{Lease, Leased};
 use std::collections::{HashMap, HashSet};
 use stellar::submit::{Intent, Stellar};
 use stellar::xdr::AccountId;
@@ -21,20 +22,30 @@ pub enum Wait {
     Ledgers(u64),
 }
 
-/// The intents as they are to be sent: calls that need no authorisation by a submitter where that can be. An error where
-/// nobody can send one.
-pub async fn route(farming: &Farming<'_, '_>, intents: &[Intent], wait: Wait) -> Result<Vec<Result<Intent>>> {
+/// What is to be sent, and the leases of the submitters that send it.
+type Routed = (Vec<Result<Intent>>, Vec<Leased>);
+
+/// The intents as they are to be sent: calls that need no authorisation by a submitter where that can be, and no other run
+/// uses it just now. An error where nobody can send one.
+pub async fn route(farming: &Farming<'_, '_>, intents: &[Intent], wait: Wait) -> Result<Routed> {
     let mut routed: Vec<Result<Intent>> = intents.iter().cloned().map(Ok).collect();
     let is_free = |intent: &Intent| matches!(intent.kind, kind::WORK | kind::HARVEST | kind::EXTEND);
     let calls: Vec<(usize, &Intent)> =
         intents.iter().enumerate().filter(|(_, intent)| is_free(intent)).collect();
     if farming.settings.submitters.is_empty() || calls.is_empty() {
-        return Ok(routed);
+        return Ok((routed, Vec::new()));
     }
-    let held: HashSet<AccountId> = outbox::under_way::<Stellar>(farming.work.state.conn())?
+    let mut leases = Vec::new();
+    let mut held: HashSet<AccountId> = outbox::under_way::<Stellar>(farming.work.state.conn())?
         .into_iter()
         .map(|(source, _)| source)
         .collect();
+    for account in &farming.settings.submitters {
+        match farming.work.permit.try_lease(&Lease::Account(account.to_string()))? {
+            Some(leased) => leases.push(leased),
+            None => drop(held.insert(account.clone())),
+        }
+    }
     let submitters: Vec<&AccountId> =
         farming.settings.submitters.iter().filter(|s| !held.contains(s)).collect();
     let own: Vec<&AccountId> = calls.iter().map(|(_, intent)| &intent.source).collect();
@@ -117,14 +128,15 @@ pub async fn route(farming: &Farming<'_, '_>, intents: &[Intent], wait: Wait) ->
             if dry.is_empty() { "time" } else { "lumens" }
         ));
     }
-    Ok(routed)
+    Ok((routed, leases))
 }
 
 /// What is said of a call that nobody can send.
 fn nobody(dry: &[Sponsor]) -> Error {
     dry.iter().find_map(Sponsor::error).unwrap_or_else(|| {
-        Error::new(Code::NotReady, "the submitters have transactions that are not settled yet")
-            .hint(say("run it again: they are settled first; see: ").run("operations list"))
+        let why = "the submitters have transactions that are not settled yet, or other runs use them";
+        Error::new(Code::NotReady, why)
+            .hint(say("run it again: what is open is settled first; see: ").run("operations list"))
     })
 }
 

@@ -6,7 +6,6 @@ use super::elsewhere::Search;
 use super::expiry;
 use super::prepare::{PreparedHarvest, prepare_for};
 use super::sight;
-use crate::alerts::EXPIRING;
 use crate::chain::view::View;
 use crate::contract::events;
 use crate::contract::fault::Fault;
@@ -235,13 +234,13 @@ fn tell(farming: &mut Farming<'_, '_>, ends: &[Harvested], ledger: u32, alarm: u
         .filter(|(.., error)| !matches!(error.code(), Code::OutcomeUnknown | Code::StateChanged))
         .collect();
     let conn = farming.work.state.conn();
-    let expiring = !rows::pails_until(conn, ledger.saturating_add(alarm))?.is_empty()
-        || !alert::farms_with(conn, EXPIRING)?.is_empty();
+    let scope = farming.scope.clone();
+    let expiring = expiry::is_concerned(conn, &scope, ledger, alarm)?;
     if failed.is_empty() && sight::hidden(conn, ends)?.is_empty() && !expiring {
         return Ok(());
     }
     farming.write(|tx| {
-        expiry::alert(tx, ledger, alarm)?;
+        expiry::alert(tx, &scope, ledger, alarm)?;
         for (farmer, kind, why) in sight::hidden(tx.conn(), ends)? {
             alert::edge(tx, Subject::Farm(farmer), kind, why.as_deref())?;
         }

@@ -2,10 +2,11 @@
 
 use crate::alerts::EXPIRING;
 use crate::contract::{Entry, LIFE};
-use crate::farming::Farming;
+use crate::farming::{Farming, Scope};
 use crate::record::plan::{self, ExtendPlan, kind};
 use crate::record::rows::{self, FarmerRow};
 use base::{Result, counted};
+use rusqlite::Connection;
 use state::alert::{self, Subject};
 use state::{Tx, ValuePermit};
 use std::collections::BTreeMap;
@@ -15,10 +16,31 @@ use stellar::{Action, LedgerPace};
 /// How long an extension lasts, in seconds.
 const DAY: u64 = 86_400;
 
-/// Opens the alert of each farmer who has open pails that expire within `alarm` ledgers, and closes those of all others.
-pub fn alert(tx: &Tx<'_>, ledger: u32, alarm: u32) -> Result<()> {
-    let near = rows::pails_until(tx.conn(), ledger.saturating_add(alarm))?;
-    let open = alert::farms_with(tx.conn(), EXPIRING)?;
+/// Of the farmers that a run acts for: whose open pails expire by ledger `until`, and of whom an alert says so.
+type Concerned = (BTreeMap<String, Vec<(u32, u32)>>, Vec<String>);
+
+fn concerned(conn: &Connection, scope: &Scope, until: u32) -> Result<Concerned> {
+    let (mut near, mut open) = (rows::pails_until(conn, until)?, alert::farms_with(conn, EXPIRING)?);
+    if near.is_empty() && open.is_empty() {
+        return Ok((near, open));
+    }
+    if let Some(ours) = scope.farmers(conn)? {
+        near.retain(|farmer, _| ours.contains(farmer));
+        open.retain(|farmer| ours.contains(farmer));
+    }
+    Ok((near, open))
+}
+
+/// Whether [`alert`] may have something to open, say anew or close.
+pub fn is_concerned(conn: &Connection, scope: &Scope, ledger: u32, alarm: u32) -> Result<bool> {
+    let (near, open) = concerned(conn, scope, ledger.saturating_add(alarm))?;
+    Ok(!near.is_empty() || !open.is_empty())
+}
+
+/// Opens the alert of each farmer in this scope who has open pails that expire within `alarm` ledgers, and closes those of all
+/// others in it.
+pub fn alert(tx: &Tx<'_>, scope: &Scope, ledger: u32, alarm: u32) -> Result<()> {
+    let (near, open) = concerned(tx.conn(), scope, ledger.saturating_add(alarm))?;
     for farmer in near.keys().chain(open.iter().filter(|farmer| !near.contains_key(*farmer))) {
         let why = near.get(farmer).map(|pails| words(pails, ledger));
         alert::edge(tx, Subject::Farm(farmer), EXPIRING, why.as_deref())?;

@@ -117,7 +117,8 @@ impl FarmRecorder {
             }
             return Ok(());
         }
-        let gap = work_result(value_of(settled)?)?;
+        let planted = rows::pail(tx.conn(), farmer, block)?.map(|pail| pail.planted_ledger);
+        let gap = gap_of(settled, planted)?;
         let outcome = if plan.improves { "improved" } else { "worked" };
         if rows::work(tx, &row(outcome, Some(gap)), &trace(operation, settled, None))? {
             rows::work_pail(tx, farmer, block, gap, zeros)?;
@@ -323,12 +324,20 @@ fn ledger_of(settled: &Settled) -> Result<stellar::Ledger> {
 }
 
 /// What a confirmed call returned.
-pub(crate) fn value_of(settled: &Settled) -> Result<&ScVal> {
+fn value_of(settled: &Settled) -> Result<&ScVal> {
     let none = || match settled.effect.newer {
         Some(newer) => newer.error("what a confirmed call returned cannot be read"),
         None => Error::new(Code::BadReply, "a confirmed call came back without its result"),
     };
     settled.effect.value.as_ref().ok_or_else(none)
+}
+
+/// Ledgers from plant to work: what the call returned. Where that cannot be read in the form of a newer protocol, the ledgers
+/// themselves tell, if that of the plant is known.
+pub(crate) fn gap_of(settled: &Settled, planted: Option<u32>) -> Result<u32> {
+    let worked = settled.effect.newer.and(settled.effect.ledger).map(|ledger| ledger.sequence);
+    let between = worked.zip(planted).and_then(|(worked, planted)| worked.checked_sub(planted));
+    between.filter(|gap| *gap > 0).map_or_else(|| work_result(value_of(settled)?), Ok)
 }
 
 /// What a harvest brought beside its stake: what the call returned. Where that cannot be read in the form of a newer protocol,

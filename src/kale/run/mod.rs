@@ -1,12 +1,14 @@
 //! `farm run`: plant, work and harvest as the block's clock asks, in one loop. All times are ledger time.
 
+mod done;
 pub mod outlook;
 
+use self::done::Done;
 use crate::chain::Who;
 use crate::chain::view::{Ask, View};
 use crate::contract::BLOCK_SECONDS;
 use crate::contract::model::Moment;
-use crate::farming::{Farming, Leads, Strategies};
+use crate::farming::{Farming, Leads, Strategies, is_of_state};
 use crate::fees;
 use crate::harvest::{self, Harvested};
 use crate::plant::{self, Planted};
@@ -109,9 +111,8 @@ struct Farmhand<'t> {
     next: Option<(Step, u64)>,
     /// Before then (ledger time) a step is not tried again.
     again: BTreeMap<Step, u64>,
-    /// Farmers for whom nothing more is done in that block, with the zeros of the best nonce that there was for each: a better
-    /// one that another run finds is something to be done.
-    done: (u32, HashMap<String, Option<u32>>),
+    /// Farmers for whom nothing more is done: a better nonce that another run finds is something to be done.
+    done: Done,
     /// A run that is to end by itself plants in one block only, and not after its work: this one.
     only: Option<u32>,
     /// When the farm was last compared with the chain, or that was tried, in seconds of ledger time.
@@ -137,7 +138,7 @@ pub async fn run(
         block: None,
         next: None,
         again: BTreeMap::new(),
-        done: (0, HashMap::new()),
+        done: Done::default(),
         only: None,
         compared: None,
         beat: 0,
@@ -148,10 +149,11 @@ pub async fn run(
     }
     let ended = hand.turns(farming, permit).await;
     farming.work.progress.end();
-    if let (Some(mut shift), Some(at)) = (hand.shift.take(), hand.ran.view.as_ref().map(|view| view.at)) {
-        hand.finish(farming, &mut shift, at)?;
-    }
-    ended.map(|()| hand.ran)
+    let finished = match (hand.shift.take(), hand.ran.view.as_ref().map(|view| view.at)) {
+        (Some(mut shift), Some(at)) => hand.finish(farming, &mut shift, at),
+        _ => Ok(()),
+    };
+    ended.and(finished).map(|()| hand.ran)
 }
 
 /// What a turn came to.
@@ -172,17 +174,20 @@ impl Farmhand<'_> {
             {
                 turned = Err(e);
             }
+            if !self.terms.once
+                && turned.is_ok()
+                && let Err(e) = self.note_well(farming)
+            {
+                turned = Err(e);
+            }
             let turn = match turned {
-                // A service outlives its endpoints.
-                Err(e) if !self.terms.once && e.code().is_transient() => {
+                // A service outlives its endpoints, and whoever holds what it needs.
+                Err(e) if !self.terms.once && is_borne(e.code()) => {
                     (self.tell)(&Note::Trouble(Step::Work, &e));
                     None
                 }
                 turn => patience.bear(turn)?,
             };
-            if turn.is_some() && !self.terms.once {
-                self.note_well(farming)?;
-            }
             if farming.work.stop.wanted() {
                 self.ran.stopped = true;
                 return Ok(());
@@ -222,9 +227,7 @@ impl Farmhand<'_> {
     fn renew(&mut self, farming: &mut Farming<'_, '_>) -> Result<()> {
         farming.lead(&Leads::Free)?;
         match farming.renew() {
-            Err(e) if matches!(e.code(), Code::State | Code::StateCorrupt | Code::StateLocked) => {
-                return Err(e);
-            }
+            Err(e) if is_of_state(e.code()) => return Err(e),
             Err(e) => (self.tell)(&Note::Kept(&e)),
             Ok(_) => {}
         }
@@ -279,7 +282,7 @@ impl Farmhand<'_> {
         scope.retain(conn, &mut pails, |pail| &pail.farmer)?;
         scope.retain(conn, &mut before, |pail| &pail.farmer)?;
         let (own, bests) = (rows::own_works(conn, index)?, nonces::bests(conn, index)?);
-        self.undo(index, &bests);
+        self.done.undo(index, &bests);
         farming.forget(at.time);
         // Of this block and the next.
         let strategies = [farming.strategies(index)?, farming.strategies(index.saturating_add(1))?];
@@ -391,7 +394,7 @@ impl Farmhand<'_> {
             let (has, own) = (pail.work.map(|(_, zeros)| zeros), own.get(&pail.farmer).copied());
             let is_better = bests.get(&pail.farmer).is_some_and(|best| has.is_some_and(|has| *best > has));
             (is_better || work::needs_work(self.terms.orders.policy, has, own, enough))
-                && !self.is_done(index, &pail.farmer)
+                && !self.done.has(index, &pail.farmer)
         };
         let unworked = pails.iter().filter(needs).count();
         let (rolled, older) = rows::rolled_and_older(before, index);
@@ -422,7 +425,19 @@ impl Farmhand<'_> {
         view: &View,
     ) -> Result<()> {
         let Some(mut shift) = self.shift.take() else { return Ok(()) };
-        shift.renew(farming, &self.terms.orders, view.at)?;
+        // First of all: what is offered while it is at work, it has not seen.
+        let seen = nonces::bests(farming.work.state.conn(), shift.block);
+        let renewed = seen.and_then(|bests| {
+            shift.renew(farming, &self.terms.orders, view.at)?;
+            Ok(bests)
+        });
+        let bests = match renewed {
+            Ok(bests) => bests,
+            Err(e) => {
+                self.shift = Some(shift);
+                return Err(e);
+            }
+        };
         let ticked = shift.tick(farming, permit, (view.at, view.farm.index)).await;
         for worked in ticked.as_deref().unwrap_or_default() {
             (self.tell)(&Note::Worked(worked));
@@ -431,11 +446,15 @@ impl Farmhand<'_> {
             self.shift = Some(shift);
             return ticked.map(|_| ());
         }
-        self.finish(farming, &mut shift, view.at)?;
+        if let Err(e) = self.finish(farming, &mut shift, view.at) {
+            self.shift = Some(shift);
+            return Err(e);
+        }
         farming.work.progress.end();
         (self.tell)(&Note::ShiftEnded(shift.block, shift.reach()));
         self.only.get_or_insert(shift.block);
-        self.note_done(farming, shift.block, shift.farmers().map(str::to_owned))?;
+        let worked = shift.farmers().map(|(farmer, best)| (farmer.to_owned(), best));
+        self.done.note(shift.block, worked, &bests);
         ticked.map(|_| ())
     }
 
@@ -448,34 +467,6 @@ impl Farmhand<'_> {
         self.ran.hashes = self.ran.hashes.saturating_add(figures.hashes);
         self.ran.hashing = self.ran.hashing.saturating_add(figures.elapsed);
         Ok(())
-    }
-
-    fn is_done(&self, block: u32, farmer: &str) -> bool {
-        self.done.0 == block && self.done.1.contains_key(farmer)
-    }
-
-    fn note_done(
-        &mut self,
-        farming: &Farming<'_, '_>,
-        block: u32,
-        farmers: impl Iterator<Item = String>,
-    ) -> Result<()> {
-        if self.done.0 != block {
-            self.done = (block, HashMap::new());
-        }
-        let bests = nonces::bests(farming.work.state.conn(), block)?;
-        self.done.1.extend(farmers.map(|farmer| {
-            let best = bests.get(&farmer).copied();
-            (farmer, best)
-        }));
-        Ok(())
-    }
-
-    /// Nobody is done for whom there is a better nonce by now.
-    fn undo(&mut self, block: u32, bests: &HashMap<String, u32>) {
-        if self.done.0 == block {
-            self.done.1.retain(|farmer, best| bests.get(farmer).copied() <= *best);
-        }
     }
 
     async fn plant(
@@ -567,13 +558,14 @@ impl Farmhand<'_> {
         let is_new = |hand: &&FarmerRow| {
             let id = hand.who.id.as_str();
             pails.iter().any(|pail| pail.farmer == id)
-                && !self.is_done(index, id)
+                && !self.done.has(index, id)
                 && !shift.is_some_and(|shift| shift.has(id))
         };
         let who: Vec<Who> = hands.iter().filter(is_new).map(|hand| hand.who.clone()).collect();
         if who.is_empty() {
             return Ok(());
         }
+        let bests = nonces::bests(farming.work.state.conn(), index)?;
         let ask = Ask { who: &who, wallets: false, guess: Some(index) };
         let view = View::read(farming.site, &ask).await?;
         if view.farm.index != index {
@@ -598,8 +590,9 @@ impl Farmhand<'_> {
         }
         // Those who need nothing, or have no pail on the chain, are not asked about again in this block.
         let taken = |who: &Who| self.shift.as_ref().is_some_and(|shift| shift.has(&who.id));
-        let passed: Vec<String> = who.iter().filter(|who| !taken(who)).map(|who| who.id.clone()).collect();
-        self.note_done(farming, index, passed.into_iter())
+        let passed: Vec<&Who> = who.iter().filter(|who| !taken(who)).collect();
+        self.done.note(index, passed.into_iter().map(|who| (who.id.clone(), None)), &bests);
+        Ok(())
     }
 
     /// The kernel, chosen and checked at its first use.
@@ -612,6 +605,11 @@ impl Farmhand<'_> {
         self.kernel = Some(kernel);
         kernel
     }
+}
+
+/// Whether what a service needs comes back: an endpoint, or what another run holds.
+const fn is_borne(code: Code) -> bool {
+    code.is_transient() || matches!(code, Code::StateLocked | Code::LeaseHeld)
 }
 
 /// What changes whenever another connection writes to the state.

@@ -9,7 +9,7 @@ use crate::chain::Who;
 use crate::chain::view::{Ask, View};
 use crate::contract::Pail;
 use crate::contract::model::Moment;
-use crate::farming::{Farming, TargetBlock};
+use crate::farming::{Farming, TargetBlock, is_of_state};
 use crate::record::rows;
 use crate::schedule;
 use crate::strategy::Strategy;
@@ -167,8 +167,10 @@ async fn watch(
     begin_bar(farming, shift, moment.0);
     let ended: Result<()> = async {
         loop {
-            if let Err(e) = farming.renew() {
-                report.warnings.push(e.to_string());
+            match farming.renew() {
+                Err(e) if is_of_state(e.code()) => return Err(e),
+                Err(e) => report.warnings.push(e.to_string()),
+                Ok(_) => {}
             }
             shift.renew(farming, orders, moment.0)?;
             let ticked = shift.tick(farming, permit, moment).await;

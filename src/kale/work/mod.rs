@@ -18,7 +18,7 @@ pub use pails::note;
 pub use patience::Patience;
 pub use policy::{Deadline, Hours, Orders, needs_work};
 pub use shift::{Reach, Shift};
-pub use submit::{AtWork, LineOutcome, LineReport, Submission, check, submit};
+pub use submit::{AtWork, LineOutcome, LineReport, Submission, check, poolers_of, submit};
 
 use crate::chain::Who;
 use crate::record::reason::Reason;

@@ -5,13 +5,13 @@ use super::{WorkOutcome, Worked};
 use crate::chain::Who;
 use crate::chain::site::{Site, invoke};
 use crate::contract::Pail;
-use crate::contract::call::{Call, work_result};
+use crate::contract::call::Call;
 use crate::farming::{Farming, Wait};
 use crate::fees;
+use crate::record::gap_of;
 use crate::record::plan::{self, WorkPlan, kind, work_key};
 use crate::record::reason::{self, Reason};
 use crate::record::rows::{self, Trace, WorkRow};
-use crate::record::value_of;
 use crate::schedule::Step;
 use base::{Result, Stop};
 use grind::Solution;
@@ -80,7 +80,7 @@ fn outcome(site: &Site, bid: &Bid, result: Result<Submitted>) -> WorkOutcome {
         let (reason, error) = reason::why(&site.farm, Step::Work, &settled);
         return WorkOutcome::Failed { reason, error };
     };
-    match value_of(&settled).and_then(work_result) {
+    match gap_of(&settled, Some(bid.pail.sequence)) {
         Ok(gap) => {
             let sender = settled.sender.as_ref().map(ToString::to_string);
             WorkOutcome::Worked { tx, ledger, gap, fee, sender, improved: bid.pail.worked() }

@@ -137,9 +137,9 @@ impl Shift {
         self.crew.iter().any(|mate| mate.who.id == farmer)
     }
 
-    /// Row ids of those who are worked for.
-    pub fn farmers(&self) -> impl Iterator<Item = &str> {
-        self.crew.iter().map(|mate| mate.who.id.as_str())
+    /// Row ids of those who are worked for, each with the zeros of the best nonce at hand.
+    pub fn farmers(&self) -> impl Iterator<Item = (&str, Option<u32>)> {
+        self.crew.iter().map(|mate| (mate.who.id.as_str(), mate.search.best.map(|best| best.zeros)))
     }
 
     /// Takes in those of the view who need work and are not worked for yet.

@@ -16,7 +16,7 @@ use grind::Solution;
 use grind::lines::Text;
 use serde_json::json;
 use state::{Tx, ValuePermit};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use stellar::submit::Intent;
 
 /// How a line fared.
@@ -116,6 +116,14 @@ impl Submission {
 
 fn refused(code: &'static str, message: impl Into<String>) -> LineOutcome {
     LineOutcome::Refused { code, message: message.into() }
+}
+
+/// The poolers (row ids) of the farmers that these lines name.
+pub fn poolers_of(hands: &[FarmerRow], text: &[Text]) -> BTreeSet<String> {
+    let named: HashSet<String> =
+        text.iter().filter_map(|line| Some(lines::read(line).ok()??.farmer)).collect();
+    let is_named = |hand: &&FarmerRow| named.contains(&hand.who.id) || named.contains(&hand.who.address);
+    hands.iter().filter(is_named).map(|hand| hand.pooler.clone()).collect()
 }
 
 /// Reads and checks every line: a nonce of 64 bits, for a farmer of ours that is planted, whose hash we compute, strictly
@@ -254,18 +262,19 @@ impl Submission {
 }
 
 /// Records what is refused, puts into the state what a run at work is to take up, and submits the rest. What fails for one line
-/// is in its report.
+/// is in its report. It is `state_changed`, and nothing is done, where nobody is at work any more who would take one up.
 pub async fn submit(
     farming: &mut Farming<'_, '_>,
     permit: ValuePermit<'_>,
     submission: Submission,
+    at_work: AtWork<'_>,
 ) -> Result<(View, Vec<LineReport>)> {
     let Submission { view, mut lines, bids, offers, until } = submission;
     let block = view.farm.index;
     farming.write(|tx| {
         for (place, bid) in &offers {
             if let Some(line) = lines.get_mut(*place) {
-                line.outcome = offer(tx, &view, bid)?;
+                line.outcome = offer(tx, &view, bid, at_work)?;
             }
         }
         lines.iter().try_for_each(|line| record(tx, block, line))
@@ -283,13 +292,17 @@ pub async fn submit(
 }
 
 /// Puts a nonce into the state, if it is better than all that is known there of its pail.
-fn offer(tx: &Tx<'_>, view: &View, bid: &Bid) -> Result<LineOutcome> {
+fn offer(tx: &Tx<'_>, view: &View, bid: &Bid, at_work: AtWork<'_>) -> Result<LineOutcome> {
     let (conn, index) = (tx.conn(), view.farm.index);
     let Bid { who, solution, .. } = bid;
     let Some(job) = view.current().and_then(|block| block.job(index, &who.contract_address())) else {
         return Ok(refused(Reason::NotPlanted.as_str(), "not an address that can plant"));
     };
-    if !rows::hand(conn, &who.id)?.status.is_served() {
+    let hand = rows::hand(conn, &who.id)?;
+    if !at_work(&hand.pooler) {
+        return Err(state::changed("which run is at work on the farm"));
+    }
+    if !hand.status.is_served() {
         return Ok(refused(Reason::NotPlanted.as_str(), format!("farmer {} has departed", who.address)));
     }
     let has = rows::pail(conn, &who.id, index)?.and_then(|pail| pail.work).map(|(_, zeros)| zeros);

@@ -139,13 +139,18 @@ impl Held {
     }
 }
 
-/// Who has the file locked alone, if somebody has: what it says of them, nothing where it cannot be read.
+/// Who has the file locked alone, if somebody has: what it says of them, nothing where it cannot be read, or not be told.
 #[allow(clippy::option_option, reason = "whether somebody holds it, and who, where that can be read")]
 pub(super) fn holder(path: &Path) -> Option<Option<Holder>> {
-    let mut file = File::open(path).ok()?;
+    let mut file = match File::open(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return None,
+        Err(_) => return Some(None),
+        Ok(file) => file,
+    };
     match file.try_lock_shared() {
+        Ok(()) => None,
         Err(TryLockError::WouldBlock) => Some(Holder::of(&read(&mut file))),
-        _ => None,
+        Err(TryLockError::Error(_)) => Some(None),
     }
 }
 

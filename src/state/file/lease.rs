@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// What one run at a time acts on. Those who want several take them in this order.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lease {
-    /// The EVM pools: sync with its roll-back, epochs and their payment, completion of withdrawals.
+    /// The EVM pools: sync with its roll-back, rescan, payment of epochs, completion of withdrawals.
     Pools,
     /// The farmers of a pooler: plant, work, harvest, trustlines.
     Farm {
@@ -56,11 +56,22 @@ impl fmt::Display for Lease {
 #[derive(Debug)]
 pub struct Leased {
     held: Held,
+    /// It is to look as if its holder had been killed.
+    stays: bool,
+}
+
+impl Leased {
+    /// Lets go as one who is killed does: the next run that finds nobody at work looks at the state.
+    pub(super) fn break_off(mut self) {
+        self.stays = true;
+    }
 }
 
 impl Drop for Leased {
     fn drop(&mut self) {
-        self.held.remove();
+        if !self.stays {
+            self.held.remove();
+        }
     }
 }
 
@@ -83,10 +94,11 @@ fn folder(state: &Path) -> PathBuf {
 /// Notes that a run has the state open for writing.
 pub(super) fn enter(state: &Path, holder: &Holder, patience: &Patience) -> Result<Leased> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    let name = format!("{RUN}{}-{}", holder.pid, COUNT.fetch_add(1, Ordering::Relaxed));
+    // Another name each time: in another container, another process may have this number.
+    let name = || format!("{RUN}{}-{}", holder.pid, COUNT.fetch_add(1, Ordering::Relaxed));
     patience
-        .poll(|| take(state, &name, holder))?
-        .ok_or_else(|| Error::new(Code::Io, format!("cannot lock {}", folder(state).join(name).display())))
+        .poll(|| take(state, &name(), holder))?
+        .ok_or_else(|| Error::new(Code::Io, format!("cannot lock a file in {}", folder(state).display())))
 }
 
 /// Removes what runs that were killed left behind, and the folder where nobody is in it; whether one of them had the state
@@ -123,9 +135,14 @@ pub(super) fn now(state: &Path, lease: &Lease, holder: &Holder) -> Result<Option
 
 fn take(state: &Path, name: &str, holder: &Holder) -> Result<Option<Leased>> {
     let folder = folder(state);
-    fs::create_dir_all(&folder)
-        .map_err(|e| Error::new(Code::Io, format!("cannot create {}: {e}", folder.display())))?;
-    Ok(Held::by(&folder.join(name), holder)?.map(|held| Leased { held }))
+    match fs::create_dir_all(&folder) {
+        // Whoever was the last to leave has just removed it: that is for the next try.
+        Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => {
+            return Err(Error::new(Code::Io, format!("cannot create {}: {e}", folder.display())));
+        }
+        _ => {}
+    }
+    Ok(Held::by(&folder.join(name), holder)?.map(|held| Leased { held, stays: false }))
 }
 
 /// Who holds a lease, if somebody does.

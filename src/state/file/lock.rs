@@ -29,6 +29,8 @@ pub struct Lock {
     alone: bool,
     /// Whether the state was found sound, so that its present form may be vouched for.
     vouched: AtomicBool,
+    /// Something went wrong with it since.
+    doubted: AtomicBool,
     /// That this run has the state; none once it has left.
     run: Option<Leased>,
 }
@@ -120,6 +122,7 @@ impl Lock {
             last_run,
             alone: mode == Mode::Alone,
             vouched: AtomicBool::new(false),
+            doubted: AtomicBool::new(false),
             run: Some(run),
         };
         if last_run == LastRun::Orderly {
@@ -160,9 +163,9 @@ impl Lock {
         Ok(())
     }
 
-    /// Something in the state or on its disk went wrong: the next run that finds nobody at work looks at all of it.
+    /// Something in the state or on its disk went wrong since it was opened: the next run that finds nobody at work looks at it.
     pub fn doubt(&self) {
-        self.vouched.store(false, Ordering::Relaxed);
+        self.doubted.store(true, Ordering::Relaxed);
     }
 
     /// Takes a lease, waiting for it.
@@ -181,7 +184,12 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        self.run.take();
+        if let Some(run) = self.run.take()
+            && self.vouched.load(Ordering::Relaxed)
+            && self.doubted.load(Ordering::Relaxed)
+        {
+            run.break_off();
+        }
         if !lease::runs(&self.locked).is_ok_and(|runs| runs.is_empty()) {
             return;
         }

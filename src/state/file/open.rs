@@ -9,6 +9,8 @@ use crate::{Permit, Run, Tx, runs};
 use base::files::{self, Access, Draft};
 use base::{Code, Error, Exit, Remedy, Result, killpoint, say};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+#[cfg(debug_assertions)]
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,6 +19,12 @@ const BULK_ROWS: u64 = 50_000;
 
 /// Memory for pages of a file that is written to, in KiB; taken as it is needed. A replay touches indexes all over.
 const CACHE_KIB: i64 = 160 * 1024;
+
+#[cfg(debug_assertions)]
+thread_local! {
+    /// What runs before the next write, see [`State::before_next_write`].
+    static BEFORE_WRITE: Cell<Option<Box<dyn FnOnce()>>> = const { Cell::new(None) };
+}
 
 /// An open state file.
 #[derive(Debug)]
@@ -154,10 +162,22 @@ impl State {
     /// # Errors
     /// What `body` returns, after rolling back; `state_error` where the disk or a constraint refuses.
     pub fn write<T>(&mut self, _permit: Permit<'_>, body: impl FnOnce(&Tx<'_>) -> Result<T>) -> Result<T> {
+        #[cfg(debug_assertions)]
+        if let Some(hook) = BEFORE_WRITE.take() {
+            hook();
+        }
         self.conn.pragma_update(None, "query_only", false)?;
         let result = Self::commit(&mut self.conn, &self.run, body);
         self.conn.pragma_update(None, "query_only", true)?;
         result
+    }
+
+    /// Lets a test do what another run does between a decision and its write: `hook` runs once, before this thread's next
+    /// write begins. Compiled out of release builds.
+    #[cfg(debug_assertions)]
+    #[doc(hidden)]
+    pub fn before_next_write(hook: impl FnOnce() + 'static) {
+        BEFORE_WRITE.set(Some(Box::new(hook)));
     }
 
     fn commit<T>(conn: &mut Connection, run: &Run, body: impl FnOnce(&Tx<'_>) -> Result<T>) -> Result<T> {

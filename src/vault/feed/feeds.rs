@@ -28,7 +28,7 @@ pub struct Feed {
     pub description: Option<String>,
     /// Refusals in a row.
     pub failure_streak: u64,
-    /// Time of the block that it answered at last, seconds since 1970.
+    /// Time of the block that it answered at last, never later than our own time was; seconds since 1970.
     pub answered_at: Option<u64>,
 }
 

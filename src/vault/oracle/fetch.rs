@@ -186,8 +186,10 @@ impl Judge {
         // An older answer than the last one is no news.
         let is_news = feed.answered_at <= Some(*block_time);
         if is_news {
+            // A block that is dated in the future makes no answer after it an older one.
+            let answered_at = u64::try_from(tx.now()).map_or(*block_time, |now| now.min(*block_time));
             let sql = "UPDATE oracle_feeds SET answered_at = ?2 WHERE id = ?1";
-            rows::run(tx.conn(), sql, params![feed.id, block_time])?;
+            rows::run(tx.conn(), sql, params![feed.id, answered_at])?;
         }
         let (updated_at, (price_e18, moved)) = match result {
             Ok(accepted) => accepted,

@@ -162,15 +162,28 @@ async fn run(
 ) -> Result<CycleReport> {
     let _lease = work.permit.lease(&Lease::Pools)?;
     let mut so_far = SoFar::default();
-    state::anew_async(async || {
+    let mut last = None;
+    let done = state::anew_async(async || {
+        last = None;
         let known = pool::newest_known(&pool::list(work.state.conn())?);
-        chain
+        let report = chain
             .view_above(at, known, async |view| {
                 one_view(work, view, scope, token.as_ref(), &mut so_far).await
             })
-            .await
+            .await?;
+        // The other pools are paid; of these it is decided anew.
+        let mut failures = report.pools.iter().filter_map(|pool| pool.failure.as_ref());
+        match failures.find(|e| e.code() == Code::StateChanged).cloned() {
+            Some(e) => {
+                last = Some(report);
+                Err(e)
+            }
+            None => Ok(report),
+        }
     })
-    .await
+    .await;
+    // A pool that kept changing is a failure among others: what was paid is told.
+    done.or_else(|e| last.filter(|_| e.code() == Code::StateChanged).ok_or(e))
 }
 
 /// What survives a view that starts over, and a state that was changed meanwhile: it is reported once.
@@ -188,6 +201,8 @@ struct Plan {
     claimants: Vec<Claimant>,
     scope: Scope,
     last_final: u64,
+    /// Of the state, before all of it was read.
+    version: i64,
 }
 
 impl Plan {
@@ -254,8 +269,9 @@ async fn one_view(
         emit(work, last_final)?;
     }
     let conn = work.state.conn();
+    let version = version(conn)?;
     let (terms, timelines, claimants) = (schedule(conn)?, self::timelines(conn)?, claimants(conn)?);
-    let plan = Plan { terms, timelines, claimants, scope, last_final };
+    let plan = Plan { terms, timelines, claimants, scope, last_final, version };
     let pools: Vec<Pool> = pool::list(conn)?.into_iter().filter(|p| p.reward_cursor.is_some()).collect();
     let mut failures: HashMap<i64, Error> = HashMap::new();
     let mut due: Vec<Pool> = Vec::new();
@@ -271,10 +287,6 @@ async fn one_view(
     }
     if !due.is_empty() {
         pay(work, view, &plan, due, &mut failures, done).await?;
-    }
-    // The others are paid; of these it is decided anew.
-    if let Some(e) = failures.values().find(|e| e.code() == Code::StateChanged) {
-        return Err(e.clone());
     }
 
     let timelines = self::timelines(work.state.conn())?;
@@ -325,6 +337,9 @@ fn begin(
     let config = work.config;
     work.state.write(work.permit, |tx| {
         let conn = tx.conn();
+        if !state::settings_stand(conn, config)? {
+            return Err(state::changed("the settings"));
+        }
         // Its decimals are those that the operator accepted last.
         let known = pool::asset(conn, asset.address)?;
         let terms = wanted(config, known.as_ref().unwrap_or(asset))?;
@@ -566,7 +581,7 @@ fn pay_pool(
         let paid = work.state.write(work.permit, |tx| {
             let now = pool::by_id(tx.conn(), pool.id)?;
             barrier(tx.conn(), config, &now, tx.now())?.map_or(Ok(()), Err)?;
-            if now.stand() != stand || !is_next(tx.conn(), pool, step, &draft)? {
+            if now.stand() != stand || !is_next(tx.conn(), pool, plan, step, &draft)? {
                 return Err(state::changed(format_args!("what comes next for pool \"{}\"", now.name)));
             }
             distribute(tx, &now, &draft, &decided)
@@ -579,8 +594,17 @@ fn pay_pool(
     work.state.after_bulk(rows)
 }
 
-/// Whether an epoch is still what a pool is paid next, by the terms and the weights that it was planned by.
-fn is_next(conn: &Connection, pool: &Pool, step: &Step, draft: &Draft<'_>) -> Result<bool> {
+/// What changes whenever another connection commits to the state.
+fn version(conn: &Connection) -> Result<i64> {
+    Ok(conn.pragma_query_value(None, "data_version", |row| row.get(0))?)
+}
+
+/// Whether an epoch is still what a pool is paid next, by the terms and the weights that it was planned by. It is while nobody
+/// else has written: a cycle's own writes follow its plan.
+fn is_next(conn: &Connection, pool: &Pool, plan: &Plan, step: &Step, draft: &Draft<'_>) -> Result<bool> {
+    if version(conn)? == plan.version {
+        return Ok(true);
+    }
     let terms = schedule(conn)?;
     let timeline = timelines(conn)?.remove(&pool.id).unwrap_or_default();
     let next = timeline.cursor.and_then(|at| timeline.step(&terms, at));

@@ -182,11 +182,16 @@ impl Wanted<'_> {
     ) -> Result<Option<(u64, u64)>> {
         let Self { pool, total, .. } = *self;
         let cursor = pool.cursor.map(|(block, _)| block);
-        let mut counts = None;
+        let block = keep.map(|(block, _)| block);
+        // No other run waits while they are compared: the write begins with whether these are stored still.
+        let before = stored(work.state.conn(), pool, block)?;
+        let after: HashSet<Place> = rows.iter().map(|row| (row.block, row.log_index, row.tx_hash)).collect();
+        let known = |place: &&Place| cursor.is_some_and(|cursor| place.0 <= cursor);
+        let (added, removed) =
+            (after.difference(&before).filter(known).count(), before.difference(&after).count());
+        let beyond = after.iter().filter(|place| !known(place)).count() as u64;
         let written = work.state.write(work.permit, |tx| {
             self.ground.holds(tx.conn(), pool)?;
-            let block = keep.map(|(block, _)| block);
-            let before = stored(tx.conn(), pool, block)?;
             take_back(tx, pool, block)?;
             rows::run(
                 tx.conn(),
@@ -200,10 +205,6 @@ impl Wanted<'_> {
             replayed.failed.into_values().next().map_or(Ok(()), Err)?;
             (self.proof)(tx.conn())?;
             let holders = replayed.holders.get(&pool.id).copied().unwrap_or_default();
-            let after = stored(tx.conn(), pool, block)?;
-            let known = |key: &&(u64, u64, Vec<u8>)| cursor.is_some_and(|cursor| key.0 <= cursor);
-            let (added, removed) =
-                (after.difference(&before).filter(known).count(), before.difference(&after).count());
             if added + removed > 0 {
                 let from = block.map_or(pool.deploy_block, |block| block + 1);
                 tx.event(
@@ -212,23 +213,26 @@ impl Wanted<'_> {
                     &json!({ "from_block": from, "added": added, "removed": removed, "endpoint": endpoint }),
                 )?;
             }
-            counts = Some((after.iter().filter(|key| !known(key)).count() as u64, holders));
-            Ok(())
+            Ok(holders)
         });
         match written {
-            Ok(()) => Ok(counts),
+            Ok(holders) => Ok(Some((beyond, holders))),
             Err(e) if e.code() == Code::Drift => Ok(None),
             Err(e) => Err(e),
         }
     }
 }
 
-/// Block, log index and transaction of each stored transfer of a pool after `keep`.
-fn stored(conn: &Connection, pool: &Pool, keep: Option<u64>) -> Result<HashSet<(u64, u64, Vec<u8>)>> {
+/// Block, log index and transaction of a transfer.
+type Place = (u64, u64, B256);
+
+/// Each stored transfer of a pool after `keep`.
+fn stored(conn: &Connection, pool: &Pool, keep: Option<u64>) -> Result<HashSet<Place>> {
     let sql = "SELECT block_number, log_index, tx_hash FROM share_transfers WHERE pool_id = ?1 AND block_number >= ?2";
     let from = db_block(keep.map_or(0, |block| block + 1))?;
     rows::all(conn, sql, params![pool.id, from], |row| {
-        Ok((row.get("block_number")?, row.get("log_index")?, row.get("tx_hash")?))
+        let tx_hash = B256::from(row.get::<_, [u8; 32]>("tx_hash")?);
+        Ok((row.get("block_number")?, row.get("log_index")?, tx_hash))
     })
 }
 

@@ -5,7 +5,7 @@ use super::reorg::{RolledBack, behind, settle_reorgs, take_back};
 use super::replay::date_deposits;
 use super::reread::{MOST, download};
 use crate::pool::abi::sol::IERC20;
-use crate::pool::holders::{each_movement, holders_match, holdings_before};
+use crate::pool::holders::holders_match;
 use crate::pool::{self, Pool, abi, newest_known};
 use alloy::primitives::{Address, B256};
 use base::amount::{Base, Delta};
@@ -13,10 +13,11 @@ use base::{Code, Error, Remedy, Result, say};
 use evm::{At, BlockRef, Chain, EventLog, PinnedView, ViewStamp};
 use rusqlite::{Connection, params};
 use serde_json::json;
-use state::columns::maybe_at;
-use state::{Lease, Tx, WriteContext};
+use state::columns::{at, maybe_at};
+use state::{Lease, Tx, WriteContext, rows};
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::slice;
 
 /// Balances that are asked for before the next lot is.
@@ -163,6 +164,7 @@ async fn one_view(
     let (mut rows, end, endpoints) = read(view, &pool, range, &before).await?;
     work.progress.end();
     work.stop.check()?;
+    let order = in_order(work.state.conn(), &pool, &before, &rows)?;
     let beyond = rows.split_off(rows.partition_point(|row| row.block <= range.to));
     let corrections = corrections(&before, &rows);
     check_receipts(work, view, &pool, &corrections).await?;
@@ -185,7 +187,7 @@ async fn one_view(
         holders,
     };
     let written = rows.len() as u64;
-    work.state.write(work.permit, |tx| write(tx, &found, (keep, rows, end), total))?;
+    work.state.write(work.permit, |tx| write(tx, &found, (keep, rows, end), total, order))?;
     work.state.after_bulk(written)?;
     date_deposits(work, view, slice::from_ref(&found.pool)).await?;
     Ok(found)
@@ -298,6 +300,47 @@ fn holders(conn: &Connection, pool: &Pool, corrections: &[Correction]) -> Result
     Ok(found)
 }
 
+/// Whether nobody ever gives more than they have then, by the transfers `rows` in the place of `before`; `drift` where somebody
+/// does.
+fn in_order(conn: &Connection, pool: &Pool, before: &[Waiting], rows: &[Waiting]) -> Result<Result<()>> {
+    let back = gains(before.iter().map(|row| (false, row.from, row.to, row.shares)))?;
+    let sql = "SELECT u.shares FROM members m
+         JOIN user_pool_shares u ON u.member_id = m.id AND u.pool_id = ?1 WHERE m.address = ?2";
+    let mut has = HashMap::new();
+    for member in rows.iter().flat_map(|row| [row.from, row.to]).filter(|member| !member.is_zero()) {
+        if let Entry::Vacant(slot) = has.entry(member) {
+            let now: Option<Base> =
+                rows::first(conn, sql, params![pool.id, member.to_string()], |row| at(row, "shares"))?;
+            let gain = back.get(&member).copied().unwrap_or_default();
+            let start = Delta::credit(now.unwrap_or_default()).checked_add(gain);
+            // What is less than nothing, or passes 256 bits, was never so: nothing fits it.
+            slot.insert(start.filter(|start| !start.is_negative()));
+        }
+    }
+    Ok(each_in_order(has, rows))
+}
+
+/// Applies transfers to what each member `has` before the first of them.
+fn each_in_order(mut has: HashMap<Address, Option<Delta>>, rows: &[Waiting]) -> Result<()> {
+    for Waiting { block, from, to, shares, .. } in rows {
+        for (member, gain) in [(from, Delta::debit(*shares)), (to, Delta::credit(*shares))] {
+            if member.is_zero() || shares.is_zero() {
+                continue;
+            }
+            let before = has.get(member).copied().flatten();
+            let after = before.and_then(|before| before.checked_add(gain)).filter(|sum| !sum.is_negative());
+            if after.is_none() {
+                let why = format!(
+                    "its transfers do not add up: one in block {block} does not fit what {member} has then"
+                );
+                return Err(Error::new(Code::Drift, why).hint(unchanged()));
+            }
+            has.insert(*member, after);
+        }
+    }
+    Ok(())
+}
+
 fn moved(shares: Base, gain: Delta) -> Option<Base> {
     let after = Delta::credit(shares).checked_add(gain)?;
     (!after.is_negative()).then(|| after.magnitude())
@@ -382,12 +425,14 @@ async fn check_balances(
     Ok(())
 }
 
-/// Puts what was read after block `keep` in the place of what the state has there.
+/// Puts what was read after block `keep` in the place of what the state has there; `order` is whether nobody ever gives more
+/// than they have by it.
 fn write(
     tx: &Tx<'_>,
     found: &Rescanned,
     (keep, rows, end): (Option<u64>, Vec<Waiting>, BlockRef),
     total: Base,
+    order: Result<()>,
 ) -> Result<()> {
     let Rescanned { pool, range, corrections, .. } = found;
     let conn = tx.conn();
@@ -406,8 +451,7 @@ fn write(
     if let Some(synced) = pool::snapshot(conn, pool)? {
         holders_match(conn, pool, synced.total_shares, synced.block.number)?;
     }
-    let mut held = holdings_before(conn, pool.id, range.from)?;
-    each_movement(conn, pool.id, range.from, u64::MAX, |movement| held.apply(movement))?;
+    order?;
     if corrections.is_empty() && end.number == range.to {
         return Ok(());
     }
@@ -492,6 +536,25 @@ mod tests {
             }
             sum.retain(|_, gain| !gain.is_zero());
             prop_assert_eq!(sum, of(&right));
+        }
+    }
+
+    #[test]
+    fn nobody_gives_what_comes_later() {
+        let has = |shares: Option<u64>| -> HashMap<Address, Option<Delta>> {
+            let before = shares.map(|shares| Delta::credit(Base::from(shares)));
+            [1, 2].map(|n| (Address::with_last_byte(n), before)).into()
+        };
+        for (before, all, fits) in [
+            (Some(0), [(5, 0, 0, 1, 10), (5, 3, 1, 2, 4), (7, 1, 2, 0, 4)], true),
+            (Some(0), [(5, 0, 0, 1, 10), (5, 3, 2, 0, 4), (7, 1, 1, 2, 4)], false),
+            (Some(4), [(5, 0, 0, 1, 10), (5, 3, 2, 0, 4), (7, 1, 1, 2, 4)], true),
+            (Some(0), [(5, 0, 1, 1, 1), (5, 3, 0, 1, 4), (7, 1, 1, 2, 4)], false),
+            (Some(0), [(5, 0, 1, 2, 0), (5, 3, 0, 1, 4), (7, 1, 1, 1, 4)], true),
+            (None, [(5, 0, 0, 1, 10), (5, 3, 1, 2, 4), (7, 1, 2, 0, 4)], false),
+        ] {
+            let done = each_in_order(has(before), &rows(&all)).map_err(|e| e.code());
+            assert_eq!(done, if fits { Ok(()) } else { Err(Code::Drift) }, "{before:?} {all:?}");
         }
     }
 

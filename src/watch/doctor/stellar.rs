@@ -20,6 +20,17 @@ use stellar::{Client, ClientConfig, Known, LedgerPace, Newer, PROTOCOL};
 /// Seconds before the end of the farm's instance from which on it expires soon.
 const DAY: u64 = 86_400;
 
+/// The code of the farm contract that was accepted.
+#[derive(Debug)]
+pub enum Accepted {
+    /// Its hash.
+    Code(String),
+    /// None was yet.
+    Nothing,
+    /// Whether any was is not known: the state cannot be read.
+    Unknown,
+}
+
 /// What should be there.
 #[derive(Debug)]
 pub struct Wanted {
@@ -35,8 +46,8 @@ pub struct Wanted {
     pub books: Books,
     /// Seconds before its end from which on a pail expires soon.
     pub harvest_alarm: u64,
-    /// The hash of the farm contract's code that was accepted, if any was.
-    pub code: Option<String>,
+    /// The code of the farm contract that was accepted.
+    pub code: Accepted,
 }
 
 /// Asks every endpoint side by side. Returns the lines, and by how many seconds the machine's clock is ahead of each
@@ -107,7 +118,7 @@ async fn farm(client: &Client, view: &stellar::View, wanted: &Wanted) -> Result<
     } else {
         Line::ok("contracts", "farm", words)
     }];
-    lines.push(of_code(farm, seen.code.as_deref(), wanted.code.as_deref()));
+    lines.push(of_code(farm, seen.code.as_deref(), &wanted.code));
     let (ledger, pace) = (seen.at.ledger, view.pace().await?);
     let instance = Entry::Instance.key(farm)?;
     let lives = view.entries([instance.clone()]).await?.get(&instance).and_then(|entry| entry.live_until);
@@ -122,8 +133,21 @@ async fn farm(client: &Client, view: &stellar::View, wanted: &Wanted) -> Result<
 }
 
 /// The code that the farm contract runs against the one that was accepted.
-fn of_code(farm: &ContractId, found: Option<&str>, accepted: Option<&str>) -> Line {
+fn of_code(farm: &ContractId, found: Option<&str>, accepted: &Accepted) -> Line {
     let hash = found.unwrap_or("none of its own");
+    let accepted = match accepted {
+        Accepted::Code(hash) => Some(hash.as_str()),
+        Accepted::Nothing => None,
+        Accepted::Unknown => {
+            let words = format!("{hash}; whether it was accepted is not known: the state cannot be read");
+            return Line::warn(
+                "contracts",
+                "code of the farm",
+                words,
+                "the line of the state says what to do",
+            );
+        }
+    };
     match code::compare(found, None, accepted) {
         CodeState::Accepted => Line::ok("contracts", "code of the farm", hash),
         CodeState::New => {

@@ -1,10 +1,11 @@
 //! Whether the pool is looked after: how long ago each regular job last went well, and what is open. State only.
 
 mod facts;
+mod fix;
 mod rules;
 
 pub use facts::{Vital, alerts, in_flight, vitals};
-pub use rules::{GRACE_SEC, Grade, grade};
+pub use rules::{GRACE_SEC, Grade, grade, severity};
 
 use base::{Result, clock, counted, forms};
 use config::Config;

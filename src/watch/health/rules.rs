@@ -1,8 +1,12 @@
-//! When something is overdue. Pure.
+//! When something is overdue, and how grave it is what is wrong. Pure.
 
 use base::clock;
+use config::Severity;
+use kale::alerts::{NOT_READY, SPONSOR_LOW};
 use serde::Serialize;
+use state::alert::Area;
 use strum::IntoStaticStr;
+use vault::risk::rules::Rule;
 
 /// Seconds that every limit is given on top: cron begins by the minute, and a run takes its time.
 pub const GRACE_SEC: u64 = 60;
@@ -25,6 +29,32 @@ impl Grade {
     pub fn as_str(self) -> &'static str {
         self.into()
     }
+
+    /// How grave that is; what is long overdue is critical. `None` where nothing is wrong.
+    pub const fn severity(self) -> Option<Severity> {
+        match self {
+            Self::Ok => None,
+            Self::Overdue => Some(Severity::Warning),
+            Self::Stalled => Some(Severity::Critical),
+        }
+    }
+}
+
+/// How grave something of this kind is that is open. What stops no money is a warning; all else is critical, and so is what is
+/// not known here.
+pub fn severity(area: Area, kind: &str) -> Severity {
+    const WARNINGS: [Rule; 4] = [
+        Rule::TvlCapExceeded,
+        Rule::DailyWithdrawalLimitExceeded,
+        Rule::UserDailyLimitExceeded,
+        Rule::RiskUnknown,
+    ];
+    let warns = match area {
+        Area::Risk => WARNINGS.iter().any(|rule| rule.as_str() == kind),
+        Area::Farm => [NOT_READY, SPONSOR_LOW].contains(&kind),
+        Area::Oracle | Area::Notify => true,
+    };
+    if warns { Severity::Warning } else { Severity::Critical }
 }
 
 /// The age at `now` of what happened at `then`, both seconds since 1970, and how it stands against `limit_sec`.
@@ -57,6 +87,28 @@ mod tests {
         ] {
             assert_eq!(grade(1_000_000 - age, 1_000_000, 300), (Some(age.unsigned_abs()), want), "{age}");
         }
+    }
+
+    #[test]
+    fn what_stops_money_is_critical() {
+        for (area, kind, want) in [
+            (Area::Risk, "circuit_breaker_active", Severity::Critical),
+            (Area::Risk, "contract_changed", Severity::Critical),
+            (Area::Risk, "tvl_cap_exceeded", Severity::Warning),
+            (Area::Risk, "something_new", Severity::Critical),
+            (Area::Oracle, "stale", Severity::Warning),
+            (Area::Farm, "stake_lost", Severity::Critical),
+            (Area::Farm, "pail_expiring", Severity::Critical),
+            (Area::Farm, "pail_out_of_sight", Severity::Critical),
+            (Area::Farm, "farm_code_changed", Severity::Critical),
+            (Area::Farm, "sponsor_low", Severity::Warning),
+            (Area::Farm, "not_ready", Severity::Warning),
+            (Area::Notify, "undelivered", Severity::Warning),
+        ] {
+            assert_eq!(severity(area, kind), want, "{kind}");
+        }
+        let grades = [Grade::Ok, Grade::Overdue, Grade::Stalled].map(Grade::severity);
+        assert_eq!(grades, [None, Some(Severity::Warning), Some(Severity::Critical)]);
     }
 
     #[test]

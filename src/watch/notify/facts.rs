@@ -2,27 +2,25 @@
 
 use super::rows;
 use super::rules::Condition;
-use crate::health::{self, Checked, Grade, Trouble};
+use crate::health::{self, Checked, Trouble, severity};
 use base::amount::{Base, to_people};
 use base::{Error, Result};
 use config::{Config, Severity};
-use kale::alerts::{LOST, NOT_READY, OUT_OF_SIGHT, SPONSOR_LOW};
+use kale::alerts::LOST;
 use kale::contract::DECIMALS;
 use rusqlite::Connection;
 use serde::Deserialize;
 use state::alert::Area;
 use state::columns::stored;
-use vault::risk::rules::Rule;
 
 /// What holds at `now`, seconds since 1970.
 pub(super) fn conditions(conn: &Connection, config: &Config, now: i64) -> Result<Vec<Condition>> {
     let report = health::of(conn, config, now)?;
-    let mut found: Vec<Condition> =
-        report.checks.iter().filter(|check| check.grade != Grade::Ok).map(job).collect();
+    let mut found: Vec<Condition> = report.checks.iter().filter_map(job).collect();
     for open in report.troubles {
         found.push(trouble(conn, open)?);
     }
-    if report.operations.grade != Grade::Ok {
+    if let Some(severity) = report.operations.grade.severity() {
         let operations = &report.operations;
         let age = operations.oldest_sec.and_then(|age| i64::try_from(age).ok());
         found.push(Condition {
@@ -30,7 +28,7 @@ pub(super) fn conditions(conn: &Connection, config: &Config, now: i64) -> Result
             subject: String::new(),
             kind: "unsettled".to_owned(),
             topic: "transactions".to_owned(),
-            severity: late(operations.grade),
+            severity,
             why: operations.why(),
             since: now.saturating_sub(age.unwrap_or_default()),
         });
@@ -38,16 +36,9 @@ pub(super) fn conditions(conn: &Connection, config: &Config, now: i64) -> Result
     Ok(found)
 }
 
-/// Long overdue is grave.
-const fn late(grade: Grade) -> Severity {
-    match grade {
-        Grade::Ok => Severity::Info,
-        Grade::Overdue => Severity::Warning,
-        Grade::Stalled => Severity::Critical,
-    }
-}
-
-fn job(checked: &Checked) -> Condition {
+/// A job that is late.
+fn job(checked: &Checked) -> Option<Condition> {
+    let severity = checked.grade.severity()?;
     let vital = &checked.vital;
     let subject = vital.subject.clone().unwrap_or_default();
     let topic = match vital.check {
@@ -57,9 +48,9 @@ fn job(checked: &Checked) -> Condition {
         "plant" | "work" | "harvest" => farm(&subject),
         _ => "schedule".to_owned(),
     };
-    let (severity, since) = (late(checked.grade), vital.last.unwrap_or(vital.since));
+    let since = vital.last.unwrap_or(vital.since);
     let (area, kind) = ("job".to_owned(), vital.check.to_owned());
-    Condition { area, subject, kind, topic, severity, why: checked.age_in_words(), since }
+    Some(Condition { area, subject, kind, topic, severity, why: checked.age_in_words(), since })
 }
 
 /// The farmers of a pooler are one farm.
@@ -69,7 +60,7 @@ fn farm(pooler: &str) -> String {
 
 fn trouble(conn: &Connection, open: Trouble) -> Result<Condition> {
     let Trouble { area, subject, kind, why, since } = open;
-    let severity = gravity(area, &kind);
+    let severity = severity(area, &kind);
     let (subject, topic) = match area {
         Area::Risk => (subject.clone(), format!("pool {subject}")),
         Area::Oracle => (subject, "prices".to_owned()),
@@ -81,22 +72,6 @@ fn trouble(conn: &Connection, open: Trouble) -> Result<Condition> {
         },
     };
     Ok(Condition { area: Condition::area(area).to_owned(), subject, kind, topic, severity, why, since })
-}
-
-/// What stops no money is a warning; all else is grave, and so is what is not known here.
-fn gravity(area: Area, kind: &str) -> Severity {
-    const WARNINGS: [Rule; 4] = [
-        Rule::TvlCapExceeded,
-        Rule::DailyWithdrawalLimitExceeded,
-        Rule::UserDailyLimitExceeded,
-        Rule::RiskUnknown,
-    ];
-    let warns = match area {
-        Area::Risk => WARNINGS.iter().any(|rule| rule.as_str() == kind),
-        Area::Farm => [NOT_READY, SPONSOR_LOW, OUT_OF_SIGHT].contains(&kind),
-        Area::Oracle | Area::Notify => true,
-    };
-    if warns { Severity::Warning } else { Severity::Critical }
 }
 
 /// What the audit log says of a loss.
@@ -140,29 +115,4 @@ pub(super) fn losses(conn: &Connection, after: Option<i64>, now: i64) -> Result<
         });
     }
     Ok((found, last))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_stops_money_is_grave() {
-        for (area, kind, want) in [
-            (Area::Risk, "circuit_breaker_active", Severity::Critical),
-            (Area::Risk, "contract_changed", Severity::Critical),
-            (Area::Risk, "tvl_cap_exceeded", Severity::Warning),
-            (Area::Risk, "something_new", Severity::Critical),
-            (Area::Oracle, "stale", Severity::Warning),
-            (Area::Farm, "stake_lost", Severity::Critical),
-            (Area::Farm, "pail_expiring", Severity::Critical),
-            (Area::Farm, "farm_code_changed", Severity::Critical),
-            (Area::Farm, "sponsor_low", Severity::Warning),
-            (Area::Farm, "not_ready", Severity::Warning),
-            (Area::Notify, "undelivered", Severity::Warning),
-        ] {
-            assert_eq!(gravity(area, kind), want, "{kind}");
-        }
-        assert_eq!([late(Grade::Overdue), late(Grade::Stalled)], [Severity::Warning, Severity::Critical]);
-    }
 }

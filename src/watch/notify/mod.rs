@@ -14,13 +14,14 @@ pub use rules::{Change, Edge};
 pub use send::{Target, send};
 pub use text::Notice;
 
-use base::{Result, counted};
+use base::{Error, Result, counted};
 use config::{Channel, Config};
 use net::Fault;
-use rules::{Message, changes, messages, pause};
+use rules::{Condition, Message, changes, messages, pause};
 use rusqlite::Connection;
 use serde_json::json;
 use state::Tx;
+use std::slice;
 
 /// The last loss that was told, in `meta`.
 const LAST_LOSS: &str = "notified_loss";
@@ -28,7 +29,10 @@ const LAST_LOSS: &str = "notified_loss";
 /// How long what was sent or given up is kept.
 const KEPT_SEC: i64 = 30 * 86_400;
 
-/// Seconds beyond the time limit of a try in which nobody else makes another one.
+/// What a try takes, in its time limits: the URL and the token may be printed by a command each, then it is sent.
+const STEPS: i64 = 3;
+
+/// Seconds beyond these in which nobody else makes another try.
 const GRACE_SEC: i64 = 5;
 
 /// What is to be told, and up to which loss.
@@ -38,10 +42,14 @@ struct News {
     last_loss: Option<i64>,
 }
 
-fn news(conn: &Connection, config: &Config, now: i64) -> Result<News> {
-    let noted = state::meta_get(conn, LAST_LOSS)?.and_then(|text| text.parse().ok());
+/// What is to be told at `now`, where this was told already.
+fn news(conn: &Connection, config: &Config, told: &[Condition], now: i64) -> Result<News> {
+    let bad = |text: &str| Error::corrupt(format!("{LAST_LOSS} is \"{text}\", which is no event's number"));
+    let noted = state::meta_get(conn, LAST_LOSS)?
+        .map(|text| text.parse::<i64>().map_err(|_| bad(&text)))
+        .transpose()?;
     let (losses, last) = facts::losses(conn, noted, now)?;
-    let changes = changes(&rows::told(conn)?, &facts::conditions(conn, config, now)?, &losses);
+    let changes = changes(told, &facts::conditions(conn, config, now)?, &losses);
     Ok(News { changes, last_loss: Some(last).filter(|last| noted != Some(*last)) })
 }
 
@@ -65,17 +73,28 @@ pub struct Outlook {
     pub idle: bool,
 }
 
-/// What a run would do at `now`, seconds since 1970; nothing is written.
-pub fn outlook(conn: &Connection, config: &Config, channels: &[Channel], now: i64) -> Result<Outlook> {
-    let News { changes, last_loss } = news(conn, config, now)?;
-    let mut waiting = Vec::new();
-    for channel in channels {
-        waiting.extend(rows::due(conn, &channel.name, now)?.map(|due| (due.channel, due.notice)));
-    }
+/// What a run would do at `now`, seconds since 1970, that sends at most so many to a channel; nothing is written.
+pub fn outlook(
+    conn: &Connection,
+    config: &Config,
+    channels: &[Channel],
+    most: u32,
+    now: i64,
+) -> Result<Outlook> {
     let gone = waits_for_none(conn, channels)?;
-    let idle = changes.is_empty() && last_loss.is_none() && waiting.is_empty() && gone.is_empty();
-    let new = notices(config, channels, &changes, now);
-    Ok(Outlook { changes, notices: waiting.into_iter().chain(new).collect(), idle })
+    let mut told = rows::told(conn)?;
+    told.retain(|of| gone.is_empty() || of.is_about_one_of(&gone));
+    let News { changes, last_loss } = news(conn, config, &told, now)?;
+    let new = self::notices(config, channels, &changes, now);
+    let mut notices = Vec::new();
+    for channel in channels {
+        let waiting = rows::due(conn, &channel.name, now, most)?.into_iter().map(|due| due.notice);
+        let own = new.iter().filter(|(name, _)| *name == channel.name).map(|(_, notice)| notice.clone());
+        let sent = waiting.chain(own).take(usize::try_from(most).unwrap_or(usize::MAX));
+        notices.extend(sent.map(|notice| (channel.name.clone(), notice)));
+    }
+    let idle = changes.is_empty() && last_loss.is_none() && notices.is_empty() && gone.is_empty();
+    Ok(Outlook { changes, notices, idle })
 }
 
 /// Channels for which notifications wait, and that are no longer set.
@@ -85,12 +104,15 @@ fn waits_for_none(conn: &Connection, channels: &[Channel]) -> Result<Vec<String>
     Ok(waited)
 }
 
-/// Queues what is to be told and was not yet, and forgets what ended long ago. Returns what changed.
+/// Queues what is to be told and was not yet, and forgets what ended long ago. Returns what changed. Where something waited for
+/// a channel that is no longer set, what holds is told again: perhaps nobody heard of it.
 pub fn take_in(tx: &Tx<'_>, config: &Config, channels: &[Channel]) -> Result<Vec<Change>> {
-    for channel in waits_for_none(tx.conn(), channels)? {
-        rows::drop_all(tx, &channel, "the channel is no longer set")?;
+    let gone = waits_for_none(tx.conn(), channels)?;
+    gone.iter().try_for_each(|channel| rows::drop_all(tx, channel))?;
+    if !gone.is_empty() {
+        rows::untell(tx, &gone)?;
     }
-    let News { changes, last_loss } = news(tx.conn(), config, tx.now())?;
+    let News { changes, last_loss } = news(tx.conn(), config, &rows::told(tx.conn())?, tx.now())?;
     for change in &changes {
         rows::tell(tx, change)?;
     }
@@ -112,11 +134,12 @@ pub fn claim<'c>(
 ) -> Result<Vec<Due>> {
     let mut claimed = Vec::new();
     for channel in channels {
-        let Some(mut due) = rows::due(tx.conn(), &channel.name, tx.now())? else { continue };
+        let Some(mut due) = rows::due(tx.conn(), &channel.name, tx.now(), 1)?.pop() else { continue };
         due.attempts += 1;
         let limit = i64::try_from(config.number("notify.timeout_sec")?).unwrap_or(i64::MAX);
         let wait = pause(due.attempts, config.number("notify.retry_base_sec")?, None);
-        rows::claim(tx, &due, tx.now().saturating_add(wait.max(limit.saturating_add(GRACE_SEC))))?;
+        let longest = limit.saturating_mul(STEPS).saturating_add(GRACE_SEC);
+        rows::claim(tx, &due, tx.now().saturating_add(wait.max(longest)))?;
         claimed.push(due);
     }
     Ok(claimed)
@@ -133,9 +156,12 @@ pub enum Fate {
     GivenUp(String),
 }
 
-/// Records what became of a try.
+/// Records what became of a try. A channel that works again is told what holds once more: it missed what was given up.
 pub fn record(tx: &Tx<'_>, config: &Config, due: &Due, result: Result<(), &Fault>) -> Result<Fate> {
     let Err(fault) = result else {
+        if is_failing(tx.conn(), &due.channel)? {
+            rows::untell(tx, slice::from_ref(&due.channel))?;
+        }
         rows::sent(tx, due)?;
         return Ok(Fate::Sent);
     };
@@ -166,7 +192,8 @@ pub fn is_failing(conn: &Connection, channel: &str) -> Result<bool> {
     Ok(rows::failing(conn, channel)?.is_some())
 }
 
-/// Notes that a channel works: a notification with this key got through.
+/// Notes that a channel works again: a notification with this key got through. What holds is told once more.
 pub fn works(tx: &Tx<'_>, channel: &str, key: &str, notice: &Notice) -> Result<()> {
+    rows::untell(tx, &[channel.to_owned()])?;
     rows::sent_at_once(tx, channel, key, notice)
 }

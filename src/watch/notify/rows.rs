@@ -7,6 +7,9 @@ use rusqlite::{Connection, Row, params};
 use state::columns::word;
 use state::{Tx, rows};
 
+/// Why what waits for a channel is given up when that is no longer there. It says nothing of how the channel works.
+const NOT_SET: &str = "the channel is no longer set";
+
 /// What was told and holds still.
 pub(super) fn told(conn: &Connection) -> Result<Vec<Condition>> {
     let sql =
@@ -39,6 +42,14 @@ pub(super) fn tell(tx: &Tx<'_>, change: &Change) -> Result<()> {
             rows::run(tx.conn(), sql, params![area, subject, kind, topic, severity.as_str(), since])
         }
     }
+}
+
+/// Forgets what was told, so that all of it that still holds is told again; but of these channels, whose trouble the others
+/// heard of and hear the end of.
+pub(super) fn untell(tx: &Tx<'_>, channels: &[String]) -> Result<()> {
+    let mut gone = told(tx.conn())?;
+    gone.retain(|of| !of.is_about_one_of(channels));
+    gone.into_iter().try_for_each(|of| tell(tx, &Change { change: Edge::Resolved, of }))
 }
 
 /// The address of a farmer, and the name of its pooler.
@@ -96,11 +107,11 @@ pub struct Due {
     pub attempts: u64,
 }
 
-/// The next one of a channel that is due at `now`, if any is.
-pub(super) fn due(conn: &Connection, channel: &str, now: i64) -> Result<Option<Due>> {
+/// The next ones of a channel that are due at `now`, so many at most.
+pub(super) fn due(conn: &Connection, channel: &str, now: i64, most: u32) -> Result<Vec<Due>> {
     let sql = "SELECT id, key, channel, content, attempts FROM notifications
-         WHERE channel = ?1 AND done_at IS NULL AND next_at <= ?2 ORDER BY next_at, id LIMIT 1";
-    rows::first(conn, sql, params![channel, now], |row| {
+         WHERE channel = ?1 AND done_at IS NULL AND next_at <= ?2 ORDER BY next_at, id LIMIT ?3";
+    rows::all(conn, sql, params![channel, now, most], |row| {
         let (key, content): (String, String) = (row.get("key")?, row.get("content")?);
         let notice = read(&key, &content)?;
         let (id, channel, attempts) = (row.get("id")?, row.get("channel")?, row.get("attempts")?);
@@ -121,7 +132,8 @@ pub(super) fn claim(tx: &Tx<'_>, due: &Due, next_at: i64) -> Result<()> {
 
 /// It is sent.
 pub(super) fn sent(tx: &Tx<'_>, due: &Due) -> Result<()> {
-    let sql = "UPDATE notifications SET done_at = ?2, sent = 1, error = NULL WHERE id = ?1";
+    let sql =
+        "UPDATE notifications SET done_at = ?2, sent = 1, error = NULL WHERE id = ?1 AND done_at IS NULL";
     rows::run(tx.conn(), sql, params![due.id, tx.now()])
 }
 
@@ -135,13 +147,13 @@ pub(super) fn sent_at_once(tx: &Tx<'_>, channel: &str, key: &str, notice: &Notic
 
 /// It failed and is tried again.
 pub(super) fn failed(tx: &Tx<'_>, due: &Due, next_at: i64, why: &str) -> Result<()> {
-    let sql = "UPDATE notifications SET next_at = ?2, error = ?3 WHERE id = ?1";
+    let sql = "UPDATE notifications SET next_at = ?2, error = ?3 WHERE id = ?1 AND done_at IS NULL";
     rows::run(tx.conn(), sql, params![due.id, next_at, why])
 }
 
 /// It failed and is given up.
 pub(super) fn given_up(tx: &Tx<'_>, due: &Due, why: &str) -> Result<()> {
-    let sql = "UPDATE notifications SET done_at = ?2, error = ?3 WHERE id = ?1";
+    let sql = "UPDATE notifications SET done_at = ?2, error = ?3 WHERE id = ?1 AND done_at IS NULL";
     rows::run(tx.conn(), sql, params![due.id, tx.now(), why])
 }
 
@@ -156,10 +168,10 @@ pub(super) fn waited_for(conn: &Connection) -> Result<Vec<String>> {
     rows::column(conn, "SELECT DISTINCT channel FROM notifications WHERE done_at IS NULL", [])
 }
 
-/// Gives up all that waits for a channel.
-pub(super) fn drop_all(tx: &Tx<'_>, channel: &str, why: &str) -> Result<()> {
+/// Gives up all that waits for a channel that is no longer set.
+pub(super) fn drop_all(tx: &Tx<'_>, channel: &str) -> Result<()> {
     let sql = "UPDATE notifications SET done_at = ?2, error = ?3 WHERE channel = ?1 AND done_at IS NULL";
-    rows::run(tx.conn(), sql, params![channel, tx.now(), why])
+    rows::run(tx.conn(), sql, params![channel, tx.now(), NOT_SET])
 }
 
 /// Forgets what ended before.
@@ -167,11 +179,12 @@ pub(super) fn forget(tx: &Tx<'_>, before: i64) -> Result<()> {
     rows::run(tx.conn(), "DELETE FROM notifications WHERE done_at < ?1", [before])
 }
 
-/// When and why the last notification of a channel was given up; `None` where it got through, or where there was none.
+/// When and why the last notification of a channel was given up; `None` where it got through, or where there was none. What was
+/// given up while the channel was not set does not count.
 pub(crate) fn failing(conn: &Connection, channel: &str) -> Result<Option<(i64, String)>> {
     let sql = "SELECT sent, done_at, error FROM notifications WHERE channel = ?1 AND done_at IS NOT NULL
-         ORDER BY done_at DESC, id DESC LIMIT 1";
-    let last = rows::first(conn, sql, [channel], |row| {
+             AND error IS NOT ?2 ORDER BY done_at DESC, id DESC LIMIT 1";
+    let last = rows::first(conn, sql, [channel, NOT_SET], |row| {
         let why: Option<String> = row.get("error")?;
         Ok((row.get::<_, bool>("sent")?, row.get("done_at")?, why.unwrap_or_default()))
     })?;

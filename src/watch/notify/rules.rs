@@ -32,6 +32,11 @@ impl Condition {
         [&self.area, &self.subject, &self.kind]
     }
 
+    /// Whether it is one of these channels that it is about.
+    pub fn is_about_one_of(&self, channels: &[String]) -> bool {
+        self.area == Self::area(Area::Notify) && channels.contains(&self.subject)
+    }
+
     /// The word of an area of alerts.
     pub fn area(area: Area) -> &'static str {
         match area {

@@ -1,10 +1,11 @@
 //! What needs a look: what stands in the way of a pool, and the alerts and violations that hold.
 
+use crate::health::severity;
 use base::Result;
-use config::Config;
+use config::{Config, Severity};
 use kale::{enrol, farmers};
 use rusqlite::Connection;
-use state::alert::{self, Alert, Subject};
+use state::alert::{self, Alert, Area, Subject};
 use vault::feed;
 use vault::pool::Pool;
 use vault::risk::rules::Rule;
@@ -26,18 +27,26 @@ pub struct Alarm {
     pub since: Option<i64>,
 }
 
+/// Whether something of this kind is critical.
+fn is_grave(area: Area, kind: &str) -> bool {
+    severity(area, kind) == Severity::Critical
+}
+
 impl Alarm {
-    fn of(alert: Alert, grave: bool) -> Self {
+    fn of(area: Area, alert: Alert) -> Self {
         let Alert { subject, kind, message, first_seen, .. } = alert;
-        Self { grave, subject, kind, why: message, since: Some(first_seen) }
+        Self { grave: is_grave(area, &kind), subject, kind, why: message, since: Some(first_seen) }
     }
 }
 
 /// Barriers and violations of a pool.
 pub(super) fn of_pool(conn: &Connection, config: &Config, pool: &Pool, now: i64) -> Result<Vec<Alarm>> {
     let gate = risk::gate(conn, config, pool, now)?;
+    // As a rule names it, which may say the same.
+    let says =
+        |barrier: &Barrier| barrier.rule().map_or_else(|| ReasonCode::from(barrier).as_str(), Rule::as_str);
     let barrier = |barrier: &Barrier| Alarm {
-        grave: !matches!(barrier, Barrier::RiskUnknown(_)),
+        grave: is_grave(Area::Risk, says(barrier)),
         subject: pool.name.clone(),
         kind: ReasonCode::from(barrier).as_str().to_owned(),
         why: barrier.why(),
@@ -45,11 +54,10 @@ pub(super) fn of_pool(conn: &Connection, config: &Config, pool: &Pool, now: i64)
     };
     let mut found: Vec<Alarm> = gate.barriers.iter().map(barrier).collect();
     // Rules that say no more than a barrier does.
-    let says =
-        |barrier: &Barrier| barrier.rule().map_or_else(|| ReasonCode::from(barrier).as_str(), Rule::as_str);
     let said = |alert: &Alert| gate.barriers.iter().any(|barrier| alert.kind == says(barrier));
     let violations = alert::list(conn, Subject::Pool(pool.id, &pool.name), None)?;
-    found.extend(violations.into_iter().filter(|alert| !said(alert)).map(|alert| Alarm::of(alert, true)));
+    let unsaid = violations.into_iter().filter(|alert| !said(alert));
+    found.extend(unsaid.map(|alert| Alarm::of(Area::Risk, alert)));
     Ok(found)
 }
 
@@ -58,7 +66,7 @@ pub(super) fn of_feeds(conn: &Connection) -> Result<Vec<Alarm>> {
     let mut found = Vec::new();
     for feed in feed::all(conn)? {
         let alerts = alert::list(conn, Subject::Feed(feed.id, &feed.name), None)?;
-        found.extend(alerts.into_iter().map(|alert| Alarm::of(alert, false)));
+        found.extend(alerts.into_iter().map(|alert| Alarm::of(Area::Oracle, alert)));
     }
     Ok(found)
 }
@@ -68,11 +76,11 @@ pub(super) fn of_farmers(conn: &Connection) -> Result<Vec<Alarm>> {
     let mut found = Vec::new();
     if let Some(sponsor) = enrol::last_sponsor(conn)? {
         let alerts = alert::list(conn, Subject::Farm(&sponsor), None)?;
-        found.extend(alerts.into_iter().map(|alert| Alarm::of(alert, true)));
+        found.extend(alerts.into_iter().map(|alert| Alarm::of(Area::Farm, alert)));
     }
     for farmer in farmers::list(conn, None, None)? {
         for alert in alert::list(conn, Subject::Farm(&farmer.id), None)? {
-            found.push(Alarm { subject: farmer.address.clone(), ..Alarm::of(alert, true) });
+            found.push(Alarm { subject: farmer.address.clone(), ..Alarm::of(Area::Farm, alert) });
         }
     }
     Ok(found)

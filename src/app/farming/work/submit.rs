@@ -5,7 +5,8 @@ use crate::farming::{self, LedgerStamp, lumens};
 use crate::{App, Document};
 use base::{Code, Error, Result, counted};
 use grind::lines::Text;
-use kale::farming::{Elsewhere, Leads};
+use kale::farming::{DECISIONS, Leads, takes_nonces};
+use kale::rows::FarmerRow;
 use kale::work::{self, LineOutcome, LineReport, Submission};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -51,13 +52,29 @@ pub struct SubmitOutput {
 /// overrides the setting. Refused lines are told by the document.
 pub fn submit(app: &App<'_>, lines: &[Text], parallel: Option<usize>, dry_run: bool) -> Result<SubmitOutput> {
     let hands = farming::everybody(app)?;
-    let submitted = farming::on_farm(app, dry_run, parallel, &Leads::Free, async |farm| {
-        let (takers, others): (Vec<Elsewhere>, Vec<Elsewhere>) =
-            farm.elsewhere.drain(..).partition(Elsewhere::takes_nonces);
-        // Whoever does something else there will be done.
-        farm.lead(&Leads::Of(others.into_iter().map(|other| other.pooler).collect()))?;
-        let at_work = |pooler: &str| takers.iter().any(|taker| taker.pooler == pooler);
-        let submission = work::check(farm, &hands, lines, &at_work).await?;
+    let named = work::poolers_of(&hands, lines);
+    let mut left = DECISIONS;
+    loop {
+        left -= 1;
+        // Farms whose run takes the nonces up are left to it; those that others do something else at will be free again.
+        let led = named.iter().filter(|pooler| !takes_nonces(&app.state_path, pooler)).cloned().collect();
+        match once(app, (&hands, lines), parallel, dry_run, &Leads::Of(led)) {
+            Err(e) if e.code() == Code::StateChanged && left > 0 => {}
+            submitted => return submitted.map_err(|e| e.context("cannot submit work")),
+        }
+    }
+}
+
+fn once(
+    app: &App<'_>,
+    (hands, lines): (&[FarmerRow], &[Text]),
+    parallel: Option<usize>,
+    dry_run: bool,
+    leads: &Leads,
+) -> Result<SubmitOutput> {
+    let at_work = |pooler: &str| takes_nonces(&app.state_path, pooler);
+    farming::on_farm(app, dry_run, parallel, leads, async |farm| {
+        let submission = work::check(farm, hands, lines, &at_work).await?;
         let (block, count) = (submission.view.farm.index, submission.count());
         if dry_run {
             let rehearsals = farm.rehearse(&submission.intents(farm)?).await?;
@@ -72,10 +89,9 @@ pub fn submit(app: &App<'_>, lines: &[Text], parallel: Option<usize>, dry_run: b
                 &format!("submit {} for block {block} on {network}", counted(count, "nonce")),
             )?
         };
-        let (view, lines) = work::submit(farm, permit, submission).await?;
+        let (view, lines) = work::submit(farm, permit, submission, &at_work).await?;
         Ok(SubmitOutput::new(LedgerStamp::from(&view), block, &lines))
-    });
-    submitted.map_err(|e| e.context("cannot submit work"))
+    })
 }
 
 impl SubmitOutput {

@@ -172,7 +172,8 @@ pub struct HolderView {
     pub member_name: Option<String>,
     /// Shares.
     pub shares: Quantity,
-    /// Their part of all shares, 0 to 1, cut to six decimals; null before the first sync.
+    /// Their part of all shares, 0 to 1, cut to six decimals; null before the first sync, and where transfers are replayed
+    /// beyond the last one.
     #[schemars(with = "Option<forms::Decimal>")]
     pub part: Option<String>,
     /// Their worth, rounded down; null before the first sync.
