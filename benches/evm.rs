@@ -108,7 +108,7 @@ fn whole_processes(is_picked: impl Fn(&str) -> bool, table: &mut Table) -> Resul
     let next = counted("sync --all")?;
     table.row(format!("sync of {POOLS} pools, first: HTTP requests"), first, SYNC_REQUESTS);
     table.row(format!("sync of {POOLS} pools, next: HTTP requests"), next, SYNC_REQUESTS);
-    let synced = home.run("pool list --json")?.matches("\"total_assets\":\"").count();
+    let synced = home.run("pool list --all --json")?.matches("\"total_assets\":\"").count();
     ensure!(synced == POOLS, "{synced} of {POOLS} pools have figures");
     ensure!(first.max(next) <= SYNC_REQUESTS, "a sync took {first} and {next} HTTP requests:\n{table}");
 
@@ -127,7 +127,7 @@ fn whole_processes(is_picked: impl Fn(&str) -> bool, table: &mut Table) -> Resul
 fn list(home: &Home, table: &mut Table) -> Result<()> {
     let found = Command::new("sqlite3").arg("--version").output();
     found.context("there is no sqlite3 program to compare with; install it: apt-get install sqlite3")?;
-    for line in ["pool list", "pool list --json"] {
+    for line in ["pool list --all", "pool list --all --json"] {
         let state = home.state();
         let (ours, theirs) = interleaved(
             RUNS,
@@ -162,7 +162,7 @@ fn idle(
         counting.run(line)?;
         table.row(format!("{line}, nothing to do: HTTP requests"), proxy.http_count(), 1);
         // Where every pool's figures are shown, that takes its time too.
-        let other = if line.contains("--all") { "pool list" } else { "--version" };
+        let other = if line.contains("--all") { "pool list --all" } else { "--version" };
         let bare = || direct.silent(other).and_then(|()| round_trip(world.node.url()));
         let (ours, bare) = interleaved(RUNS, || direct.silent(line), bare)?;
         table.note(format!("{line}, nothing to do: wall"), spread(&ours));
