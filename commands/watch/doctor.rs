@@ -18,7 +18,7 @@ use std::time::Duration;
 use vault::{feed, pool, risk};
 use watch::doctor::{self, CheckStatus, Line, evm, files, peers, stellar, store};
 
-/// Check this installation: settings, files, state, clock, endpoints, contracts, farmers
+/// Check this installation: settings, files, state, clock, endpoints, contracts, farmers, channels
 ///
 /// Every endpoint is asked side by side, once, so that it ends within the slowest time limit (evm.timeout_sec,
 /// stellar.timeout_sec). Each line says what was found and what fixes it. Nothing is changed, no key is unlocked, and no
@@ -92,6 +92,7 @@ fn of_app(session: &Session, app: &App<'_>, lines: &mut Vec<Line>) {
     };
     lines.extend(app.foreign().map(|e| Line::error("state", "network", e)));
     of_files(session, app, household.farms, lines);
+    of_channels(app, lines);
     of_networks(app, household, lines);
 }
 
@@ -146,6 +147,20 @@ fn of_files(session: &Session, app: &App<'_>, farms: bool, lines: &mut Vec<Line>
             lines.push(files::program("strategy.command", program.name(), &folders));
         }
         Err(e) => lines.push(Line::error("files", "strategy.command", &e)),
+    }
+}
+
+/// Whether each channel for notifications has what it needs. A message is only sent by `notify test`.
+fn of_channels(app: &App<'_>, lines: &mut Vec<Line>) {
+    if app.config.get("notify.channels").is_none() {
+        return;
+    }
+    match app::watching::notify::reach(app) {
+        Ok(channels) => lines.extend(channels.into_iter().map(|(name, host)| match host {
+            Ok(host) => Line::ok("notify", name, format!("goes to {host}")),
+            Err(e) => Line::error("notify", name, &e),
+        })),
+        Err(e) => lines.push(Line::error("notify", "channels", &e)),
     }
 }
 

@@ -644,6 +644,27 @@ fn a_channel_that_is_no_longer_set_is_let_go() {
     is_no_finding();
 }
 
+/// What `doctor` says of the only channel.
+#[track_caller]
+fn examined(doctor: &Value, status: &str, words: &str) {
+    let checks = doctor["data"]["checks"].as_array().unwrap();
+    let mut found = checks.iter().filter(|check| check["area"] == "notify");
+    let (check, None) = (found.next().unwrap(), found.next()) else { panic!("{doctor}") };
+    assert!(check["subject"] == "ops" && check["status"] == status, "{check}");
+    assert!(check["found"].as_str().unwrap().contains(words), "{check}");
+}
+
+#[test]
+fn doctor_looks_at_channels_and_sends_nothing() {
+    let home = tended(MINUTE);
+    let web = Web::start().unwrap();
+    let secret = hooked(&home, web.url());
+    let ran = home.run("doctor --json").exits_one_of(&[0, 5]);
+    ran.hides(&secret);
+    examined(&ran.envelope(), "ok", &format!("goes to {}", web.url()));
+    assert!(web.take().is_empty());
+}
+
 #[test]
 fn bad_channels_and_secrets_are_named_without_being_shown() {
     let home = tended(MINUTE);
@@ -690,9 +711,13 @@ fn bad_channels_and_secrets_are_named_without_being_shown() {
         ("url_command = 'exit 3'", 2, "url_command of channel \"ops\" failed: exit status: 3"),
         ("url_command = 'true'", 2, "it is empty"),
     ] {
-        let ran = by_env(&format!("ops = {{ service = 'slack', {field} }}")).exits(exit);
+        let channel = format!("ops = {{ service = 'slack', {field} }}");
+        let ran = by_env(&channel).exits(exit);
         ran.hides(&secret);
         assert!(ran.envelope()["error"]["message"].as_str().unwrap().contains(words), "{field}: {ran:?}");
+        let ran = home.run("doctor --json").env("POOLCTL_NOTIFY_CHANNELS", &channel).exits(5);
+        ran.hides(&secret);
+        examined(&ran.envelope(), "fail", words);
     }
     assert_eq!(home.snapshot(), before);
     // To send, such a secret is a failure of its channel alone.

@@ -34,7 +34,7 @@ pub struct DoctorOutput {
 /// One thing that was checked.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct LineView {
-    /// `config`, `files`, `state`, `clock`, `evm`, `stellar`, `contracts`, `farmers` or `expiry`.
+    /// `config`, `files`, `state`, `clock`, `evm`, `stellar`, `contracts`, `farmers`, `expiry` or `notify`.
     pub area: &'static str,
     /// What was checked.
     pub subject: String,

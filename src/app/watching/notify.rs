@@ -342,6 +342,14 @@ fn note<'c>(
     })
 }
 
+/// Each channel's name, and where it goes (scheme and host) or why what it needs cannot be had. Nothing is sent.
+pub fn reach(app: &App<'_>) -> Result<Vec<(String, Result<String>)>> {
+    let channels = app.config.channels()?;
+    let targets = Sender::new(app)?.targets(&channels.iter().collect::<Vec<&Channel>>());
+    let shown = |target: Result<Target>| target.map(|target| target.shown());
+    Ok(channels.into_iter().map(|channel| channel.name).zip(targets.into_iter().map(shown)).collect())
+}
+
 /// A page of notifications.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct ListOutput {

@@ -36,7 +36,7 @@ type Told = Option<base::Result<Vec<Line>>>;
 /// One line of the findings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// What it belongs to: `config`, `files`, `state`, `clock`, `evm`, `stellar`, `contracts`, `farmers` or `expiry`.
+    /// What it belongs to: `config`, `files`, `state`, `clock`, `evm`, `stellar`, `contracts`, `farmers`, `expiry` or `notify`.
     pub area: &'static str,
     /// What was checked.
     pub subject: String,
