@@ -658,7 +658,7 @@ fn examined(doctor: &Value, status: &str, words: &str) {
 fn doctor_looks_at_channels_and_sends_nothing() {
     let home = tended(MINUTE);
     let web = Web::start().unwrap();
-    let secret = hooked(&home, web.url());
+    let secret = hooked(&home, &web.url());
     let ran = home.run("doctor --json").exits_one_of(&[0, 5]);
     ran.hides(&secret);
     examined(&ran.envelope(), "ok", &format!("goes to {}", web.url()));
