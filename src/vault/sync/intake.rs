@@ -19,8 +19,8 @@ use std::time::{Duration, Instant};
 
 /// Logs after which what was gathered is written. Addresses and transaction hashes come in no order, so that each new
 /// row is in a page of its own; gathered, they share pages, and fewer of them go through the write-ahead log. As many as are
-/// written in some 100 milliseconds: so long every other writer waits.
-const LOGS: usize = 40_000;
+/// written in about a second: so long every other writer waits, in a replay of millions.
+const LOGS: usize = 150_000;
 /// Ranges, and the time that they took, after which it is written however few the logs are: what a kill costs is downloaded
 /// again. Both, since each write touches most pages of what is in no order.
 const RANGES: u32 = 50;
