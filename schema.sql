@@ -204,6 +204,8 @@ CREATE TABLE pools (
     synced_block         INTEGER,
     -- how often stored transfers were taken back or replaced: what was worked out from them before does not hold
     rewrites             INTEGER NOT NULL DEFAULT 0 CHECK (rewrites >= 0),
+    -- since when the operator has no more to do with it: it is neither synced nor checked nor paid, and its records stay
+    retired_at           INTEGER,
     CHECK ((cursor_block IS NULL) = (cursor_hash IS NULL))
 ) STRICT;
 CREATE INDEX pools_by_asset ON pools (asset);
@@ -439,9 +441,12 @@ CREATE TABLE oracle_feeds (
     description       TEXT,
     failure_streak    INTEGER NOT NULL DEFAULT 0 CHECK (failure_streak >= 0),
     checked_at        INTEGER,
+    -- since when it is asked as it is: added, put back, or given another source
     added_at          INTEGER NOT NULL,
     -- time of the block that it answered at last, whatever became of the answer: older answers change nothing
     answered_at       INTEGER,
+    -- since when it is not asked any more, and prices nothing; its last price stays
+    removed_at        INTEGER,
     CHECK ((kind = 'fixed') = (fixed_price_e18 IS NOT NULL)),
     CHECK ((kind = 'fixed') = (address IS NULL))
 ) STRICT;
@@ -550,7 +555,9 @@ CREATE TABLE farmers (
     stake_percentage_ppm INTEGER NOT NULL CHECK (stake_percentage_ppm BETWEEN 0 AND 1000000),
     payout_address       TEXT,
     added_at             INTEGER NOT NULL,
-    status_at            INTEGER NOT NULL
+    status_at            INTEGER NOT NULL,
+    -- the operator's name for it
+    name                 TEXT UNIQUE
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX farmers_by_pooler ON farmers (pooler_id, status);
 
@@ -666,12 +673,14 @@ CREATE TABLE open_pails (
     live_until     INTEGER,
     -- why no harvest is tried any more until the operator has looked
     held           TEXT,
+    -- when a run first saw that the block had ended without work: the stake will be lost
+    missed_at      INTEGER,
     PRIMARY KEY (block_index, farmer_id),
     CHECK ((gap IS NULL) = (zeros IS NULL))
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX open_pails_by_farmer ON open_pails (farmer_id, block_index);
 
--- What holds now and should not: a pail that is about to expire, a pail that is held.
+-- What holds now and should not: a pail that is about to expire, one that is held, a stake that will be lost.
 CREATE TABLE farm_alerts (
     id         INTEGER NOT NULL PRIMARY KEY,
     subject    TEXT NOT NULL,

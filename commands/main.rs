@@ -10,6 +10,7 @@ mod pools;
 mod records;
 #[cfg(feature = "sandbox")]
 mod sandbox;
+mod schedule;
 mod setup;
 mod shell;
 mod watch;

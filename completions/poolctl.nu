@@ -17,7 +17,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     --version(-V)             # Print version
   ]
@@ -41,7 +41,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -63,7 +63,30 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl run color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Do whatever of the schedule is due: sync, oracle, risk, cycle, farm, metrics, backup, prune
+  export extern "poolctl run" [
+    --once                    # Do what is due now, and end; for cron, every minute
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl run color" # When to use colours
+    --yes                     # Answer every question with yes
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -86,7 +109,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -110,7 +133,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     ...pools: string          # Names or addresses; none = all
   ]
@@ -119,7 +142,7 @@ module completions {
     [ "auto" "always" "never" ]
   }
 
-  # Add, list and show pools, and members' positions in them
+  # Add, change, list and show pools, and members' positions in them
   export extern "poolctl pool" [
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
@@ -132,7 +155,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -161,10 +184,84 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     name: string              # A name of your own
     address: string           # The vault's address
+  ]
+
+  def "nu-complete poolctl pool set color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Change a pool: its alert for a falling rate, its asset's symbol, or where its rewards begin
+  export extern "poolctl pool set" [
+    --max-rate-drop: string   # Fall of the exchange rate between syncs that raises an alert, 0 to 1
+    --symbol: string          # What its asset is called in outputs, whatever the token says; feeds may price it by this symbol
+    --reward-genesis-block: string # First block that earns rewards, while they have not begun
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl pool set color" # When to use colours
+    --yes                     # Answer every question with yes
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
+    --help(-h)                # Print help (see more with '--help')
+    pool: string              # Name or address
+  ]
+
+  def "nu-complete poolctl pool rename color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Give a pool another name
+  export extern "poolctl pool rename" [
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl pool rename color" # When to use colours
+    --yes                     # Answer every question with yes
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
+    --help(-h)                # Print help (see more with '--help')
+    pool: string              # Name or address
+    name: string              # Its new name
+  ]
+
+  def "nu-complete poolctl pool retire color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Take a pool out of use: no sync, check or reward cycle acts on it any more, and its records stay
+  export extern "poolctl pool retire" [
+    --undo                    # Take it back into use
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl pool retire color" # When to use colours
+    --yes                     # Answer every question with yes
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
+    --help(-h)                # Print help (see more with '--help')
+    pool: string              # Name or address
   ]
 
   def "nu-complete poolctl pool list color" [] {
@@ -173,6 +270,7 @@ module completions {
 
   # List the pools with the figures of their last sync
   export extern "poolctl pool list" [
+    --retired                 # Those that are retired too
     --limit: string           # Show at most N; 50 unless something else is said
     --after: string           # Go on where the page before ended: with its cursor
     --all                     # Show everything
@@ -188,7 +286,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -209,7 +307,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     pool: string              # Name or address
   ]
@@ -235,7 +333,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     pool: string              # Name or address
   ]
@@ -257,7 +355,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     member: string            # Name or address of the member
     pool: string              # Name or address of the pool
@@ -280,7 +378,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     pool: string              # Name or address of the pool
     member: string            # Name or address of the member
@@ -306,7 +404,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     pool: string              # Name or address of the pool
     member: string            # Name or address of the member
@@ -331,7 +429,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     ...pools: string          # Names or addresses; none = all
   ]
@@ -354,7 +452,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     pool: string              # Name or address
   ]
@@ -379,7 +477,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     pool: string              # Name or address of the pool
   ]
@@ -401,7 +499,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -424,9 +522,33 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     address: string           # The member's address
+  ]
+
+  def "nu-complete poolctl member rename color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Give a member another name, or its first one
+  export extern "poolctl member rename" [
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl member rename color" # When to use colours
+    --yes                     # Answer every question with yes
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
+    --help(-h)                # Print help (see more with '--help')
+    member: string            # Name or address
+    name: string              # Its new name
   ]
 
   def "nu-complete poolctl member list color" [] {
@@ -450,7 +572,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -471,7 +593,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     member: string            # Name or address
   ]
@@ -493,7 +615,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -516,7 +638,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     pool: string              # Name or address of the pool
     member: string            # Name or address of the member
@@ -547,7 +669,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -571,7 +693,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     id: string                # The withdrawal, by its id
   ]
@@ -596,7 +718,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     id: string                # The withdrawal, by its id
   ]
@@ -618,7 +740,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -640,7 +762,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     pool: string              # Name or address
     weight: string            # 0 to 1, at most six decimals
@@ -663,7 +785,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -686,7 +808,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -707,7 +829,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -732,7 +854,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     pool: string              # Name or address
   ]
@@ -755,7 +877,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     epoch?: string            # Id of the epoch; none = all that are due
   ]
@@ -782,7 +904,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     pool?: string             # Name or address of a pool; none = all
   ]
@@ -804,7 +926,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     epoch: string             # Its id
   ]
@@ -830,7 +952,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     epoch?: string            # Id of an epoch; none = all that are distributed
   ]
@@ -852,7 +974,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     ...pools: string          # Names or addresses; none = all
   ]
@@ -882,7 +1004,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     epoch: string             # Id of a distributed epoch
   ]
@@ -909,7 +1031,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     member?: string           # Name or address of a member; none = all, with what each pool owes
   ]
@@ -933,7 +1055,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     member: string            # Name or address of the member
     pool?: string             # Name or address of the pool
@@ -943,7 +1065,7 @@ module completions {
     [ "auto" "always" "never" ]
   }
 
-  # Add price feeds, read them, and check that they may be used
+  # Add and change price feeds, read them, and check that they may be used
   export extern "poolctl oracle" [
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
@@ -956,7 +1078,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -974,6 +1096,7 @@ module completions {
     --min: string             # Lowest accepted price
     --max: string             # Highest accepted price
     --max-deviation: string   # Largest accepted change against the last good price, 0 to 1
+    --force                   # Do not look at the contract: neither whether it answers, nor whether its price lies within the bounds
     --at: string              # Read at this block: finalized, safe, latest or a number [default: evm.at]
     --dry-run                 # Show what would be done; write, sign and send nothing
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
@@ -987,9 +1110,64 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     name: string              # A name of your own
+  ]
+
+  def "nu-complete poolctl oracle set color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Change a feed: its contract, the price of a fixed one, or what its quotes must satisfy
+  export extern "poolctl oracle set" [
+    --address: string         # Another contract
+    --kind: string            # What the contract answers to: chainlink, adapter; or fixed
+    --price: string           # The price of a fixed feed
+    --max-staleness: string   # Oldest accepted quote in seconds, the feed's heartbeat
+    --min: string             # Lowest accepted price; none = any
+    --max: string             # Highest accepted price; none = any
+    --max-deviation: string   # Largest accepted change against the last good price, 0 to 1; none = any
+    --force                   # Do not look at the contract: neither whether it answers, nor whether its price lies within the bounds
+    --at: string              # Read at this block: finalized, safe, latest or a number [default: evm.at]
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl oracle set color" # When to use colours
+    --yes                     # Answer every question with yes
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
+    --help(-h)                # Print help (see more with '--help')
+    feed: string              # Its name
+  ]
+
+  def "nu-complete poolctl oracle remove color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Take a feed out of use: it is not asked any more and prices nothing, and what it said stays
+  export extern "poolctl oracle remove" [
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl oracle remove color" # When to use colours
+    --yes                     # Answer every question with yes
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
+    --help(-h)                # Print help (see more with '--help')
+    feed: string              # Its name
   ]
 
   def "nu-complete poolctl oracle list color" [] {
@@ -998,6 +1176,7 @@ module completions {
 
   # List the feeds with their limits
   export extern "poolctl oracle list" [
+    --removed                 # Those that were removed too
     --limit: string           # Show at most N; 50 unless something else is said
     --after: string           # Go on where the page before ended: with its cursor
     --all                     # Show everything
@@ -1013,7 +1192,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -1037,7 +1216,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     ...feeds: string          # Names; none = all
   ]
@@ -1062,7 +1241,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     asset: string             # A symbol or a token's address
   ]
@@ -1088,7 +1267,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     asset: string             # A symbol or a token's address
   ]
@@ -1113,7 +1292,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     ...feeds: string          # Names; none = all
   ]
@@ -1140,7 +1319,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     ...feeds: string          # Names; none = all
   ]
@@ -1162,7 +1341,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -1192,7 +1371,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     pool: string              # Name or address
   ]
@@ -1217,7 +1396,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     ...pools: string          # Names or addresses; none = all
   ]
@@ -1239,7 +1418,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     ...pools: string          # Names or addresses; none = all
   ]
@@ -1265,7 +1444,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     ...pools: string          # Names or addresses; none = all
   ]
@@ -1292,7 +1471,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     ...pools: string          # Names or addresses; none = all
   ]
@@ -1316,7 +1495,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     pool: string              # Name or address
   ]
@@ -1340,7 +1519,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     pool: string              # Name or address
   ]
@@ -1364,7 +1543,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     pool: string              # Name or address
   ]
@@ -1373,7 +1552,7 @@ module completions {
     [ "auto" "always" "never" ]
   }
 
-  # Add and list poolers: who works for a group of farmers, and how rewards are split
+  # Add, change and list poolers: who works for a group of farmers, and how rewards are split
   export extern "poolctl pooler" [
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
@@ -1386,7 +1565,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -1411,9 +1590,36 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     name: string              # A name for it
+  ]
+
+  def "nu-complete poolctl pooler set color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Change a pooler: its name, how many farmers it takes, or, before any farmer joins, its terms
+  export extern "poolctl pooler set" [
+    --name: string            # Another name for it
+    --capacity: string        # Most farmers that it takes
+    --reward-split: string    # The pooler's part of each reward, 0 to 1
+    --platform-fee: string    # The operator's part of each reward, 0 to 1
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl pooler set color" # When to use colours
+    --yes                     # Answer every question with yes
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
+    --help(-h)                # Print help (see more with '--help')
+    pooler: string            # Its name or id
   ]
 
   def "nu-complete poolctl pooler list color" [] {
@@ -1437,7 +1643,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -1458,7 +1664,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -1471,6 +1677,7 @@ module completions {
     --pooler: string          # Name or id of its pooler
     --stake-percentage: string # The part of its balance to stake in each block, 0 to 1
     --payout: string          # Where its proceeds go [default: to itself]
+    --name: string            # A name of your own
     --address: string         # Take the key of this address, which is in the key store without a farmer
     --dry-run                 # Show what would be done; write, sign and send nothing
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
@@ -1484,7 +1691,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -1499,6 +1706,7 @@ module completions {
     --pooler: string          # Name or id of its pooler
     --stake-percentage: string # The part of its balance to stake in each block, 0 to 1
     --payout: string          # Where its proceeds go [default: to itself]
+    --name: string            # A name of your own
     --dry-run                 # Show what would be done; write, sign and send nothing
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
@@ -1511,7 +1719,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -1543,7 +1751,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -1564,9 +1772,9 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
-    farmer: string            # Its id or address
+    farmer: string            # Its name, address or id
   ]
 
   def "nu-complete poolctl farmer set status" [] {
@@ -1581,8 +1789,9 @@ module completions {
     [ "auto" "always" "never" ]
   }
 
-  # Change a farmer: its stake percentage, payout, pooler, status, or what it is farmed by
+  # Change a farmer: its name, stake percentage, payout, pooler, status, or what it is farmed by
   export extern "poolctl farmer set" [
+    --name: string            # A name of your own; none takes it away
     --stake-percentage: string # The part of its balance to stake in each block, 0 to 1
     --payout: string          # Where its proceeds go
     --no-payout               # Its proceeds stay with it
@@ -1605,9 +1814,9 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
-    farmer: string            # Its id or address
+    farmer: string            # Its name, address or id
   ]
 
   def "nu-complete poolctl farmer check-funding color" [] {
@@ -1629,9 +1838,9 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
-    ...farmers: string        # Ids or addresses; none = all who have not departed
+    ...farmers: string        # Names, addresses or ids; none = all who have not departed
   ]
 
   def "nu-complete poolctl farmer trust color" [] {
@@ -1657,9 +1866,9 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
-    ...farmers: string        # Ids or addresses; none = all who have not departed
+    ...farmers: string        # Names, addresses or ids; none = all who have not departed
   ]
 
   def "nu-complete poolctl farmer export-key color" [] {
@@ -1680,9 +1889,9 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
-    farmer: string            # The farmer's id or address, or the address of another key in the key store
+    farmer: string            # The farmer's name, address or id, or the address of another key in the key store
   ]
 
   def "nu-complete poolctl block color" [] {
@@ -1702,7 +1911,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -1725,9 +1934,9 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
-    ...farmers: string        # Ids or addresses of farmers; none = all that are active
+    ...farmers: string        # Names, addresses or ids of farmers; none = all that are active
   ]
 
   def "nu-complete poolctl work color" [] {
@@ -1738,6 +1947,7 @@ module completions {
   export extern "poolctl work" [
     --policy: string          # When to submit: late, early or insured [default: kale.work_policy]
     --deadline: string        # When the best is submitted: a time, or a span after the block's start as in 280s [default: kale.work_margin_sec before its end]
+    --abandon                 # When stopped, keep the nonces that were found, and submit none of them
     --parallel: string        # Transactions under way at once; default: kale.parallel
     --dry-run                 # Show what would be done; write, sign and send nothing
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
@@ -1751,9 +1961,9 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
-    ...farmers: string        # Ids or addresses of farmers; none = all that are served
+    ...farmers: string        # Names, addresses or ids of farmers; none = all that are served
   ]
 
   def "nu-complete poolctl work submit color" [] {
@@ -1775,7 +1985,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     file?: path               # NDJSON: {"farmer": id or address, "nonce": …}; - = stdin
   ]
@@ -1788,7 +1998,7 @@ module completions {
   export extern "poolctl harvest" [
     --parallel: string        # Transactions under way at once; default: kale.parallel
     --extend                  # Let pails that expire soon and cannot be harvested yet live a day longer
-    --release: string         # Only release the held pail of this farmer (id or address): the next harvest reads the chain again
+    --release: string         # Only release the held pail of this farmer (name, address or id): the next harvest reads the chain again
     --record-lost: string     # Only record the stake of this farmer as lost: its pail is gone, and no payment of it is found
     --block: string           # The block of the pail that is released or given up
     --dry-run                 # Show what would be done; write, sign and send nothing
@@ -1803,7 +2013,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -1824,7 +2034,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -1837,6 +2047,7 @@ module completions {
     --once                    # Do whatever is due now, the grinding of this block included, and end
     --policy: string          # When to submit: late, early or insured [default: kale.work_policy]
     --deadline: string        # When the best is submitted: a time, or a span after the block's start as in 280s [default: kale.work_margin_sec before its end]
+    --abandon                 # When stopped, keep the nonces that were found, and submit none of them
     --parallel: string        # Transactions under way at once; default: kale.parallel
     --dry-run                 # Show what would be done; write, sign and send nothing
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
@@ -1850,7 +2061,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -1873,7 +2084,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -1896,7 +2107,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -1923,7 +2134,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -1944,7 +2155,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -1969,7 +2180,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -1991,7 +2202,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -2014,7 +2225,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     id: string                # Number of the operation, as operations list shows it
   ]
@@ -2048,7 +2259,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -2069,7 +2280,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -2091,7 +2302,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -2112,7 +2323,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -2133,7 +2344,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -2155,7 +2366,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     key: string               # Dotted name, as in poolctl config show
     value: string             # New value
@@ -2179,7 +2390,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     key: string               # Dotted name, as in poolctl config show
   ]
@@ -2201,7 +2412,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -2223,7 +2434,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -2244,7 +2455,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     file: path                # The new file, a pipe, or - for stdout; an existing file is never overwritten
   ]
@@ -2267,7 +2478,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     file: path                # The backup
   ]
@@ -2292,7 +2503,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -2314,7 +2525,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -2335,7 +2546,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -2366,7 +2577,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -2374,7 +2585,7 @@ module completions {
     [ "auto" "always" "never" ]
   }
 
-  # Check this installation: settings, files, state, clock, endpoints, contracts, farmers
+  # Check this installation: settings, files, state, clock, endpoints, contracts, farmers, channels
   export extern "poolctl doctor" [
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
@@ -2387,7 +2598,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -2409,7 +2620,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -2430,7 +2641,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -2452,7 +2663,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -2474,7 +2685,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     channel?: string          # The channel's name; none = all
   ]
@@ -2500,7 +2711,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -2521,7 +2732,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -2543,7 +2754,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     ...pools: string          # Only these pools, by name or address; none = all
   ]
@@ -2565,7 +2776,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -2586,7 +2797,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -2607,7 +2818,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     ...words: string          # The command; none = poolctl itself
   ]
@@ -2629,7 +2840,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     ...words: string          # The command, or a group of commands
   ]
@@ -2655,7 +2866,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     shell: string@"nu-complete poolctl completions shell" # Which shell
   ]
@@ -2678,7 +2889,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
     ...words: string          # The command, or a group of commands
   ]
@@ -2700,7 +2911,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -2727,7 +2938,7 @@ module completions {
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
     --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
-    --quiet(-q)               # Log errors only, show no progress
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
     --help(-h)                # Print help (see more with '--help')
   ]
 

@@ -14,6 +14,7 @@
     reason = "a bench says what it found, and stops at the first surprise"
 )]
 
+mod beside;
 #[allow(dead_code, unused_imports, reason = "the tests of the farm need more of it")]
 #[path = "../../tests/farm/desk.rs"]
 mod desk;
@@ -90,6 +91,9 @@ fn main() -> Result<()> {
     }
     if is_picked("reconcile") {
         reconcile(&base, &mut table)?;
+    }
+    if is_picked("beside") {
+        beside::commands(&base, &mut table)?;
     }
     if is_picked("idle") || is_picked("history") {
         let farmed = farmed(&base);

@@ -106,6 +106,14 @@ impl Table {
         self.judge(what, &format!("{ratio:.2} (limit {limit})"), ratio <= limit);
     }
 
+    /// A time that is to be no longer than so many times another and a little more.
+    pub fn within(&mut self, what: String, a: Duration, b: Duration, (times, more): (f64, Duration)) {
+        let limit = b.mul_f64(times) + more;
+        let [a_ms, limit_ms] = [a, limit].map(|time| time.as_millis());
+        let ratio = a.div_duration_f64(b);
+        self.judge(what, &format!("{ratio:.2} times, {a_ms} ms (limit {limit_ms} ms)"), a <= limit);
+    }
+
     /// A share in percent that is to be no less than a limit.
     pub fn at_least(&mut self, what: String, share: f64, limit: f64) {
         self.judge(what, &format!("{share:.1} % (at least {limit:.0} %)"), share >= limit);

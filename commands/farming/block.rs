@@ -67,6 +67,7 @@ impl Present for BlockOutput {
                 let work = |pick: fn(&WorkView) -> &String| pail.work.as_ref().map(pick);
                 let (zero, ledger) = (work(|work| &work.one_more_zero), work(|work| &work.one_more_ledger));
                 let (reward, kale) = (work(|work| &work.reward), work(|work| &work.one_more_kale));
+                let reward = if pail.too_late { "too late".to_owned() } else { reward.cell() };
                 cells![pail.address, pail.stake, pail.gap, pail.zeros, pail.pays, reward, zero, ledger, kale]
             });
         }

@@ -25,7 +25,7 @@ pub struct Harvest {
     /// Let pails that expire soon and cannot be harvested yet live a day longer
     #[arg(long)]
     extend: bool,
-    /// Only release the held pail of this farmer (id or address): the next harvest reads the chain again
+    /// Only release the held pail of this farmer (name, address or id): the next harvest reads the chain again
     #[arg(long, value_name = "FARMER", group = "decision", requires = "block", conflicts_with_all = ["extend", "parallel"])]
     release: Option<String>,
     /// Only record the stake of this farmer as lost: its pail is gone, and no payment of it is found

@@ -13,7 +13,7 @@ use app::farming::plant::{PlantOutput, plant};
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl plant\n         poolctl plant --dry-run")]
 pub struct Plant {
-    /// Ids or addresses of farmers; none = all that are active
+    /// Names, addresses or ids of farmers; none = all that are active
     #[arg(value_name = "FARMER")]
     farmers: Vec<String>,
     /// Transactions under way at once; default: kale.parallel

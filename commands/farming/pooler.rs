@@ -1,15 +1,17 @@
 //! `poolctl pooler …`: who works for the farmers.
 
 use crate::shell::prelude::*;
-use app::farming::pooler::{AddOutput, ListOutput, PoolerView};
+use app::farming::pooler::{AddOutput, ListOutput, PoolerView, SetOutput};
 use base::amount::parse_weight;
-use kale::{RewardSplit, poolers};
+use kale::RewardSplit;
+use kale::poolers::{self, SetPooler};
 
 commands! {
-    /// Add and list poolers: who works for a group of farmers, and how rewards are split
+    /// Add, change and list poolers: who works for a group of farmers, and how rewards are split
     #[command(before_help = "Example: poolctl pooler list")]
     Command {
         Add(Add) = "pooler add": AddOutput;
+        Set(Set) = "pooler set": SetOutput;
         List(List) = "pooler list": ListOutput;
     }
 }
@@ -38,7 +40,7 @@ pub struct Add {
 
 impl Add {
     fn run(self, session: &Session) -> Result<Outcome> {
-        poolers::check_name("NAME", &self.name)?;
+        state::check_name("NAME", &self.name)?;
         let split = parse_weight("reward-split", &self.reward_split)?;
         let fee = parse_weight("platform-fee", &self.platform_fee)?;
         let terms = RewardSplit::new(split, fee)?;
@@ -50,16 +52,72 @@ impl Add {
     }
 }
 
+/// A pooler with its terms, behind `what` was done.
+fn show(pooler: &PoolerView, what: &str, page: &mut Page) {
+    let PoolerView { id, name, capacity, reward_split, platform_fee, .. } = pooler;
+    page.line(format!("{what} \"{name}\"")).pairs([
+        ("id", id.as_str()),
+        ("capacity", &counted(capacity, "farmer")),
+        ("reward split", reward_split),
+        ("platform fee", platform_fee),
+    ]);
+}
+
 impl Present for AddOutput {
     fn present(&self, page: &mut Page) {
-        let PoolerView { id, name, capacity, reward_split, platform_fee, .. } = &self.pooler;
-        let what = if self.changed { "added pooler" } else { "exists already: pooler" };
-        page.line(format!("{what} \"{name}\"")).pairs([
-            ("id", id.as_str()),
-            ("capacity", &counted(capacity, "farmer")),
-            ("reward split", reward_split),
-            ("platform fee", platform_fee),
-        ]);
+        show(&self.pooler, if self.changed { "added pooler" } else { "exists already: pooler" }, page);
+    }
+}
+
+/// Change a pooler: its name, how many farmers it takes, or, before any farmer joins, its terms
+#[derive(Debug, Args)]
+#[command(
+    before_help = "Example: poolctl pooler set north --capacity 250",
+    override_usage = "poolctl pooler set [OPTIONS] <POOLER>"
+)]
+#[group(required = true, multiple = true, args = ["name", "capacity", "reward_split", "platform_fee"])]
+pub struct Set {
+    /// Its name or id
+    pooler: String,
+    /// Another name for it
+    #[arg(long)]
+    name: Option<String>,
+    /// Most farmers that it takes
+    #[arg(long)]
+    capacity: Option<u32>,
+    /// The pooler's part of each reward, 0 to 1
+    #[arg(long, value_name = "RATIO")]
+    reward_split: Option<String>,
+    /// The operator's part of each reward, 0 to 1
+    #[arg(long, value_name = "RATIO")]
+    platform_fee: Option<String>,
+    #[command(flatten)]
+    dry: DryRun,
+}
+
+impl Set {
+    fn run(self, session: &Session) -> Result<Outcome> {
+        self.name.as_deref().map_or(Ok(()), |name| state::check_name("name", name))?;
+        let part = |flag: &str, text: &Option<String>| {
+            text.as_deref().map(|text| parse_weight(flag, text)).transpose()
+        };
+        let change = SetPooler {
+            capacity: self.capacity,
+            reward_split_ppm: part("reward-split", &self.reward_split)?,
+            platform_fee_ppm: part("platform-fee", &self.platform_fee)?,
+            name: self.name,
+        };
+        let app = App::open(session)?;
+        let (pooler, changed) = app.write(self.dry.dry_run, |work| {
+            work.state.write(work.permit, |tx| poolers::set(tx, &self.pooler, &change))
+        })?;
+        Outcome::of(&SetOutput { changed, pooler: pooler.into() })
+    }
+}
+
+impl Present for SetOutput {
+    fn present(&self, page: &mut Page) {
+        show(&self.pooler, if self.changed { "changed pooler" } else { "nothing to change: pooler" }, page);
     }
 }
 

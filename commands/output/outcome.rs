@@ -36,6 +36,8 @@ pub struct Outcome {
     pub streamed: bool,
     /// What a monitoring system is told instead of all that, and the exit status it wants.
     pub probe: Option<Probe>,
+    /// The page is a file that was asked for by the name of stdout: `--quiet` does not keep it back.
+    pub is_file: bool,
 }
 
 impl Outcome {
@@ -110,6 +112,13 @@ impl Outcome {
     #[must_use]
     pub fn probe(mut self, probe: Probe) -> Self {
         self.probe = Some(probe);
+        self
+    }
+
+    /// Whether the page is a file that was asked for by the name of stdout.
+    #[must_use]
+    pub fn file(mut self, is_file: bool) -> Self {
+        self.is_file = is_file;
         self
     }
 

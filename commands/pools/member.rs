@@ -2,7 +2,7 @@
 
 use crate::pools::table;
 use crate::shell::prelude::*;
-use app::pools::member::{AddOutput, Balance, ListOutput, MemberView, Shares, ShowOutput};
+use app::pools::member::{AddOutput, Balance, ListOutput, MemberView, RenameOutput, Shares, ShowOutput};
 use base::amount::Quantity;
 use config::value::address;
 use vault::pool;
@@ -12,6 +12,7 @@ commands! {
     #[command(before_help = "Example: poolctl member list")]
     Command {
         Add(Add) = "member add": AddOutput;
+        Rename(Rename) = "member rename": RenameOutput;
         List(List) = "member list": ListOutput;
         Show(Show) = "member show": ShowOutput;
     }
@@ -48,6 +49,38 @@ impl Present for AddOutput {
         let name = self.member.name.as_ref().map(|name| format!(" \"{name}\"")).unwrap_or_default();
         let what = if self.changed { "added" } else { "exists already:" };
         page.line(format!("member{name} {what} {}", self.member.address));
+    }
+}
+
+/// Give a member another name, or its first one
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl member rename alice carol")]
+pub struct Rename {
+    /// Name or address
+    member: String,
+    /// Its new name
+    name: String,
+    #[command(flatten)]
+    dry: DryRun,
+}
+
+impl Rename {
+    fn run(self, session: &Session) -> Result<Outcome> {
+        state::check_words("NAME", &self.name)?;
+        let app = App::open(session)?;
+        let found = pool::find_member(app.read()?.conn(), &self.member)?;
+        let (member, changed) = app.write(self.dry.dry_run, |work| {
+            work.state.write(work.permit, |tx| pool::rename_member(tx, &found, &self.name))
+        })?;
+        Outcome::of(&RenameOutput { changed, member: member.into() })
+    }
+}
+
+impl Present for RenameOutput {
+    fn present(&self, page: &mut Page) {
+        let (name, address) = (self.member.name.as_deref().unwrap_or_default(), &self.member.address);
+        let how = if self.changed { "is called" } else { "is already called" };
+        page.line(format!("member {address} {how} \"{name}\""));
     }
 }
 

@@ -34,10 +34,13 @@ pub struct Pools {
 }
 
 impl Pools {
-    /// Those that are named, or all; to be asked before a lock is taken or anything is sent.
+    /// Those that are named, or all that are not retired; to be asked before a lock is taken or anything is sent.
     fn select(&self, session: &Session, conn: &Connection) -> Result<Vec<Pool>> {
         session.call.covers(self.pools.is_empty());
-        vault::pool::select(conn, &self.pools)
+        let pools = vault::pool::select(conn, &self.pools)?;
+        let retired = pools.iter().find(|pool| pool.retired_at.is_some());
+        retired.map_or(Ok(()), |pool| Err(vault::pool::is_retired(pool)))?;
+        Ok(pools)
     }
 }
 

@@ -39,7 +39,9 @@ impl Sync {
             pools => format!("cannot sync {}", counted(pools.len(), "pool")),
         };
         let report = app
-            .write_on_chain(self.dry.dry_run, async |work, chain| sync::sync(work, chain, &pools, at).await)
+            .write_along_chain(self.dry.dry_run, async |work, chain| {
+                sync::sync(work, chain, &pools, at).await
+            })
             .map_err(|e| e.context(what))?;
         let failures: Vec<Failure> =
             report.pools.iter().filter_map(|p| Some((p.pool.clone(), p.failure.clone()?))).collect();

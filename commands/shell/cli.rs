@@ -3,6 +3,7 @@
 use crate::farming::{block, farm, farmer, grind, harvest, plant, pooler, work};
 use crate::pools::{member, oracle, pool, reward, risk, sync, withdrawal};
 use crate::records::{events, operations, state};
+use crate::schedule;
 use crate::setup::{completions, config, help, info, init, man, schema, version};
 use crate::shell::options::{Options, When};
 use crate::shell::registry::commands;
@@ -40,6 +41,7 @@ commands! {
         Init(init::Init) = "init": init::InitOutput;
         #[cfg(feature = "sandbox")]
         Demo(demo::Demo) = "demo": demo::DemoOutput => demo::stage::Line<'static>;
+        Run(schedule::Run) = "run": app::schedule::views::ScheduleOutput => schedule::Line<'static>;
         Status(status::Status) = "status": app::watching::status::StatusOutput | status::WatchOutput => status::Line<'static>;
         Sync(sync::Sync) = "sync": app::pools::sync::SyncOutput;
         #[command(subcommand)] Pool(pool::Command) in pool;

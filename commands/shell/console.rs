@@ -2,7 +2,8 @@
 
 use crate::output::{Ended, render};
 use crate::shell::options::{Options, When};
-use base::{Code, Error, Progress, Result, Silent, Stop};
+use crate::shell::quiet;
+use base::{Code, Error, Exit, Progress, Result, Silent, Stop};
 use render::Style;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -35,6 +36,9 @@ impl Console {
     pub fn new(options: &Options, env: &BTreeMap<String, String>) -> Self {
         let (out_terminal, err_terminal) = (io::stdout().is_terminal(), io::stderr().is_terminal());
         let dumb = env.contains_key("NO_COLOR") || env.get("TERM").is_some_and(|term| term == "dumb");
+        if options.quiet && !options.json {
+            quiet::begin();
+        }
         let color = |terminal: bool| match options.color {
             When::Always => true,
             When::Never => false,
@@ -54,24 +58,32 @@ impl Console {
     /// Shows how the run ended. A closed pipe is no failure.
     pub fn show(&self, report: &Ended) -> Result<()> {
         if let Some(probe) = &report.outcome.probe {
-            return print(&probe.line());
+            return Self::write(&probe.line());
         }
         if self.json {
             return print(&render::json(report, self.out_terminal));
         }
+        let is_silent = self.quiet && report.exit() == Exit::Done;
+        let before = if is_silent { Ok(()) } else { Self::release() };
         let page = match &report.outcome.csv {
             Some(csv) => csv.clone(),
             None => render::page(&report.outcome.page, self.out),
         };
-        let notices = render::notices(report, self.err);
+        let print: fn(&str) -> Result<()> = if report.outcome.is_file { Self::write } else { print };
+        let notices = if is_silent { String::new() } else { render::notices(report, self.err) };
         // What a dry run would do is read with that in mind, so it is said first.
         if report.dry_run {
             note(&notices);
-            return print(&page);
+            return before.and(print(&page));
         }
-        let printed = print(&page);
+        let printed = before.and(print(&page));
         note(&notices);
         printed
+    }
+
+    /// Shows what `--quiet` has kept back.
+    fn release() -> Result<()> {
+        Self::write(&quiet::end())
     }
 
     /// Waits so long, or until nobody reads stdout any more or a signal comes; false where nobody reads it.
@@ -87,9 +99,10 @@ impl Console {
         }
     }
 
-    /// Writes a text to stdout as it stands.
+    /// Writes a text to stdout as it stands, with `--quiet` too: it was asked for by name. That the reader has gone away is no
+    /// failure.
     pub fn write(text: &str) -> Result<()> {
-        print(text)
+        write_out(text).map(|_| ())
     }
 
     /// Writes all that a file has to stdout. It is worth nothing in parts, so a closed pipe is a failure.
@@ -126,6 +139,8 @@ impl Console {
 
     /// Shows an error that came after the report.
     pub fn fail(&self, e: &Error) {
+        // Where that is what fails, it is the error.
+        let _ = Self::release();
         note(&render::error(e, self.err));
     }
 
@@ -223,13 +238,18 @@ impl Drop for Hidden<'_> {
     }
 }
 
-/// Writes to stdout; that the reader has gone away is no failure.
+/// Shows a text on stdout, unless `--quiet` keeps it back; that the reader has gone away is no failure.
 fn print(text: &str) -> Result<()> {
     write(text).map(|_| ())
 }
 
-/// Writes to stdout and flushes; false where the reader has gone away.
+/// The same; false where the reader has gone away.
 fn write(text: &str) -> Result<bool> {
+    if quiet::keep(text) { Ok(true) } else { write_out(text) }
+}
+
+/// Writes to stdout and flushes; false where the reader has gone away.
+fn write_out(text: &str) -> Result<bool> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Ok(()) => Ok(true),

@@ -10,6 +10,7 @@ pub mod out_file;
 pub mod panics;
 pub mod pings;
 pub mod progress;
+pub mod quiet;
 pub mod registry;
 pub mod session;
 pub mod textfile;

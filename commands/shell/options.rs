@@ -69,7 +69,8 @@ pub struct Options {
     #[arg(long, short, global = true, action = ArgAction::Count, hide_short_help = true)]
     pub verbose: u8,
 
-    /// Log errors only, show no progress
+    /// Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios
+    /// write all the same
     #[arg(long, short, global = true, conflicts_with = "verbose", hide_short_help = true)]
     pub quiet: bool,
 }

@@ -100,7 +100,7 @@ impl Household {
     fn of(state: &State, config: &Config) -> Result<Self> {
         let look = state.look()?;
         let conn = look.conn();
-        let pools = pool::list(conn)?;
+        let pools = pool::active(conn)?;
         let mut engines = Vec::new();
         for pool in &pools {
             if let Some(row) = risk::row(conn, pool)?.filter(|row| row.engine.address().is_some()) {

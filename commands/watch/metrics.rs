@@ -10,9 +10,7 @@ use watch::telemetry;
 /// Asks no network. For node_exporter's textfile collector: --metrics-file writes the same to a file that appears whole. It
 /// says of every scheduled command what the --metrics-file of that command says of one run: collect the one or the other.
 #[derive(Debug, Args)]
-#[command(
-    before_help = "Example: poolctl metrics\n         poolctl metrics --quiet --metrics-file poolctl.prom"
-)]
+#[command(before_help = "Example: poolctl metrics\n         poolctl metrics -q --metrics-file poolctl.prom")]
 #[expect(clippy::doc_markdown, reason = "clap shows these lines as they stand")]
 pub struct Metrics {}
 

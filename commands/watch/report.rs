@@ -35,6 +35,7 @@ impl Report {
         let gathered = Gathered::gather(look.conn(), &app.config, &self.pools, session.call.run.clock.now())?;
         drop(look);
         let html = report::page(&gathered);
+        let is_stdout = place == Output::Stdout;
         let (written, html) = match place {
             Output::Stdout => (Written::of(&self.html, &html), Some(html)),
             Output::File(path) => (report::write(&path, &html)?, None),
@@ -46,6 +47,7 @@ impl Report {
             counts: gathered.counts(),
             html,
         })
+        .map(|outcome| outcome.file(is_stdout))
     }
 }
 

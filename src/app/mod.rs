@@ -6,6 +6,7 @@ mod context;
 pub mod farming;
 pub mod paging;
 pub mod pools;
+pub mod schedule;
 pub mod state;
 pub mod watching;
 

@@ -49,6 +49,7 @@ codes! {
     UnknownAccount Usage "unknown_account" "No such account, or no key of it.";
     UnknownPooler Usage "unknown_pooler" "No such pooler.";
     UnknownFarmer Usage "unknown_farmer" "No such farmer.";
+    Ambiguous Usage "ambiguous" "The beginning of several ids or addresses.";
     UnknownAsset Usage "unknown_asset" "No such asset.";
     UnknownWithdrawal Usage "unknown_withdrawal" "No such withdrawal.";
     UnknownTransaction Usage "unknown_transaction" "No endpoint knows a transaction of this hash.";
@@ -66,12 +67,12 @@ codes! {
     FarmPaused Refused "farm_paused" "The KALE farm is paused.";
     StrategyFailed Refused "strategy_failed" "The strategy's command gave no answer that can be used: nothing is planted without one.";
     PoolerFull Refused "pooler_full" "The pooler has as many farmers as it takes.";
-    Unsettled Refused "unsettled" "The farmer has stakes that are not back yet.";
+    Unsettled Refused "unsettled" "Something is under way: stakes or transactions of a farmer, withdrawals or epochs of a pool.";
     NotFinal Refused "not_final" "The block is not final yet.";
     ReorgPastFinal Refused "reorg_past_final" "A reorg reaches below a block that rewards were paid on.";
     CheckFailed Found "check_failed" "A check found something wrong.";
     WorkMissed Failed "work_missed" "No work got into the block in time.";
-    StakeLost Found "stake_lost" "A stake is lost.";
+    StakeLost Found "stake_lost" "A stake is lost, or will be: its block ended without work.";
     Drift Found "drift" "The chain and the state, or two figures of the chain, disagree.";
     NotAContract Failed "not_a_contract" "An address without code, or one that does not answer as it should.";
     Reverted Failed "reverted" "A contract call that reverted.";

@@ -272,6 +272,19 @@ pub fn plain(text: &str) -> String {
     text.chars().map(shown).collect()
 }
 
+/// A text that was typed, for a message, in quotes: not at length, without control characters, and not if it looks like a
+/// secret key.
+pub fn shown(text: &str) -> String {
+    if is_secret(text) {
+        return "\"S…\"".to_owned();
+    }
+    let text = &plain(&without_secrets(text));
+    match text.char_indices().nth(80) {
+        Some((end, _)) => format!("\"{}…\"", &text[..end]),
+        None => format!("\"{text}\""),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

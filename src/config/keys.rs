@@ -14,6 +14,8 @@ pub enum Kind {
     Decimal,
     /// A decimal from 0 to 1 with at most six decimals.
     Ratio,
+    /// A span of time with its unit, of so many seconds at least; `off` may stand there instead where that is true.
+    Duration(u64, bool),
     /// An EVM address.
     Address,
     /// One of these words.
@@ -215,6 +217,21 @@ settings! {
     key "notify.attempts": Number(1, 100) = "12", "tries after which a notification is given up";
     key "notify.retry_base_sec": Number(1, 3_600) = "30",
         "first pause before a notification is tried again; doubles, up to an hour";
+    key "schedule.sync": Duration(1, true) = "5m", "how often run syncs the pools, or off";
+    key "schedule.oracle": Duration(1, true) = "5m", "how often run checks the feeds, or off";
+    key "schedule.risk": Duration(1, true) = "5m", "how often run checks the risk limits, or off";
+    key "schedule.cycle": Duration(1, true),
+        "how often run pays rewards, or off; default: once an epoch, by reward.block_time_sec";
+    key "schedule.farm": Duration(1, true) = "1m", "how often run does what is due at the farm, or off";
+    key "schedule.metrics": Duration(1, true) = "1m", "how often run writes the metrics file, or off";
+    key "schedule.backup": Duration(1, true) = "1d", "how often run backs up the state, or off";
+    key "schedule.prune": Duration(1, true) = "1d", "how often run moves old rows into an archive, or off";
+    key "schedule.timeout": Duration(1, false) = "30m",
+        "how long a part of the schedule may take before it is ended";
+    fixed "schedule.metrics_file": Text, "the file that run writes metrics to; without it there are none";
+    fixed "schedule.backup_folder": Text, "the folder that run puts backups into; without it there are none";
+    key "schedule.backup_keep": Number(1, 100_000) = "30", "newest backups of the profile that stay in that folder";
+    key "schedule.prune_older_than": Duration(86_400, false) = "90d", "age above which run prunes rows";
     fixed "keys.path": Text, "the key store; default: beside the state file, ending in .keys.age";
     fixed "keys.identity_file": Text,
         "age identities that lock and unlock the key store without a passphrase, for cron";

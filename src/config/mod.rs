@@ -10,14 +10,16 @@ pub mod value;
 pub use channels::{Channel, Severity};
 pub use file::ConfigFile;
 pub use template::template;
+pub use value::OFF;
 
 use alloy::primitives::Address;
-use base::{Code, Endpoint, Error, Result, say};
+use base::{Code, Endpoint, Error, Result, clock, say};
 use keys::{KEYS, Key, Kind};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, strum::Display)]
@@ -156,6 +158,14 @@ impl Config {
         let text = self.require(name)?;
         text.parse()
             .map_err(|_| Error::new(Code::InvalidValue, format!("{name}: \"{text}\" is not a number")))
+    }
+
+    /// A span of time; `None` where it is off, or unset.
+    pub fn duration(&self, name: &str) -> Result<Option<Duration>> {
+        let Some(text) = self.get(name).filter(|text| *text != OFF) else { return Ok(None) };
+        clock::duration(text)
+            .map(Some)
+            .map_err(|_| Error::new(Code::InvalidValue, format!("{name}: \"{text}\" is not a duration")))
     }
 
     /// A ratio in millionths.

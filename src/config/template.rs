@@ -48,6 +48,7 @@ fn example(key: &Key) -> String {
         (_, Kind::Accounts) => "[\"G…\"]".into(),
         (_, Kind::Channels) => "{ NAME = { service = \"ntfy\", url_file = \"…\" } }".into(),
         (_, Kind::Number(..) | Kind::Bool) => key.default.unwrap_or("0").into(),
+        (_, Kind::Duration(..)) => format!("\"{}\"", key.default.unwrap_or("1h")),
         (_, Kind::Address) => format!("\"{}\"", key.default.unwrap_or("0x…")),
         _ => format!("\"{}\"", key.default.unwrap_or("…")),
     }

@@ -3,8 +3,13 @@
 use super::channels;
 use super::keys::{Key, Kind};
 use alloy::primitives::{Address, B256};
+use base::clock::{self, BadDuration};
 use base::{Code, Error, Result, amount, redact};
+use std::time::Duration;
 use stellar_strkey::ed25519::PublicKey;
+
+/// Stands for a duration where nothing is to be done.
+pub const OFF: &str = "off";
 
 /// Checks `text` against the key's form and returns it in canonical spelling.
 ///
@@ -30,6 +35,16 @@ pub fn canonical(key: &Key, text: &str, origin: &str) -> Result<String> {
                 None => Some("is not a whole number".into()),
             }
         }
+        Kind::Duration(_, true) if text == OFF => None,
+        Kind::Duration(least, may_be_off) => match clock::duration(text) {
+            Ok(span) if span >= Duration::from_secs(least) => None,
+            Ok(_) => Some(format!("is shorter than {}", clock::span(least))),
+            Err(BadDuration::TooLong) => Some(format!("is longer than {}", clock::LONGEST.0)),
+            Err(BadDuration::Malformed) => {
+                let or = if may_be_off { ", nor off" } else { "" };
+                Some(format!("is not a whole number with its unit, as in 30s, 5m, 2h or 1d{or}"))
+            }
+        },
         Kind::Digest => {
             if text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
                 return Ok(text.to_ascii_lowercase());
@@ -155,6 +170,17 @@ mod tests {
             ("reward.block_reward", "-2", false),
             ("risk.max_rate_drop", "0.01", true),
             ("risk.max_rate_drop", "1.1", false),
+            ("schedule.sync", "5m", true),
+            ("schedule.sync", "off", true),
+            ("schedule.sync", "1s", true),
+            ("schedule.sync", "999ms", false),
+            ("schedule.sync", "0s", false),
+            ("schedule.sync", "5", false),
+            ("schedule.sync", "Off", false),
+            ("schedule.sync", "5301w", false),
+            ("schedule.timeout", "off", false),
+            ("schedule.prune_older_than", "1d", true),
+            ("schedule.prune_older_than", "23h", false),
             ("log.level", "info", true),
             ("log.level", "loud", false),
             ("guard.confirm", "yes", false),

@@ -12,6 +12,9 @@ pub const SPONSOR_LOW: &str = "sponsor_low";
 /// The alert about a farmer whose last stake is lost. It closes when a later one comes back, or the farmer leaves.
 pub const LOST: &str = "stake_lost";
 
+/// The alert about stakes that will be lost: their block ended without work. It closes when the losses are recorded.
+pub const MISSED: &str = "work_missed";
+
 /// The alert about pails that expire soon.
 pub const EXPIRING: &str = "pail_expiring";
 

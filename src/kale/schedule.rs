@@ -48,6 +48,12 @@ pub const fn work_end(due: u64) -> u64 {
     due.saturating_sub(1)
 }
 
+/// The last second in which work can get into the current block, which is due then; `None` where it is too late, and what is
+/// not worked is lost. Everything that speaks of work asks this.
+pub fn work_until(due: u64, now: u64) -> Option<u64> {
+    Some(work_end(due)).filter(|end| now < *end)
+}
+
 /// What is done on the clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
@@ -150,7 +156,7 @@ pub fn agenda(
         }
     }
     if let Some(due) = farm.due().filter(|_| current.is_some()) {
-        if now.time < work_end(due) {
+        if work_until(due, now.time).is_some() {
             let deadline = due.saturating_sub(settings.work_margin);
             let why = "they are planted and not worked";
             add(Step::Work, farm.index, stock.unworked, now.time, Some(deadline), why);
@@ -201,6 +207,15 @@ mod tests {
             };
             assert_eq!(got, want, "age {age}");
         }
+    }
+
+    #[test]
+    fn work_gets_in_until_the_next_ledger_may_end_the_block() {
+        let end = Some(BEGUN + 299);
+        for (age, want) in [(0, end), (298, end), (299, None), (300, None), (10_000, None)] {
+            assert_eq!(work_until(BEGUN + 300, BEGUN + age), want, "{age}");
+        }
+        assert_eq!(work_until(0, 0), None, "there is no time at all");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use rusqlite::Connection;
 use state::{Permit, State, Tx, ValuePermit};
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::pin::pin;
@@ -284,7 +285,8 @@ fn life<'a, N: Network>(
     may_send: bool,
     stop: Option<&'a Stop>,
 ) -> Life<'a, N> {
-    Life { network, pace, commits, recorder, started: Instant::now(), may_send, stop }
+    let started = Instant::now();
+    Life { network, pace, commits, recorder, started, seen: Cell::new((0, started)), may_send, stop }
 }
 
 /// Runs all lanes at once on this thread, and writes what they want written.

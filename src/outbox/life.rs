@@ -21,6 +21,10 @@ use tokio::time::{Duration, Instant, sleep_until};
 const MOST_ATTEMPTS: u32 = 3;
 /// Blocks after which an envelope that is in none is sent again: the network forgets those that wait for long.
 const FORGOTTEN_AFTER: u64 = 5;
+/// A chain that stands still is looked at so often at the least.
+const SLOWEST: Duration = Duration::from_secs(5);
+/// So many looks without a newer block make the next ones rarer.
+const PATIENT: u32 = 32;
 /// Seconds of the chain's time after an envelope's validity in which whoever can tell of it has told: three ledgers.
 const TOLD_BY: u64 = 15;
 
@@ -35,6 +39,17 @@ pub struct Pace {
     pub wait: Duration,
 }
 
+impl Pace {
+    /// Between two looks at a chain that has shown no newer block for so long: the longer it stands still, the rarer.
+    pub fn after(&self, still: Duration) -> Duration {
+        let mut poll = self.poll.max(Duration::from_millis(1));
+        while poll < SLOWEST && still >= poll.saturating_mul(PATIENT) {
+            poll = poll.saturating_mul(2).min(SLOWEST);
+        }
+        poll
+    }
+}
+
 /// What the lives that are led at once have in common.
 pub(super) struct Life<'a, N: Network> {
     pub network: &'a N,
@@ -42,6 +57,8 @@ pub(super) struct Life<'a, N: Network> {
     pub commits: &'a Commits<N::Chain>,
     pub recorder: &'a dyn Recorder<N::Chain>,
     pub started: Instant,
+    /// The newest block, and when it was first seen.
+    pub seen: Cell<(u64, Instant)>,
     /// Whether envelopes may be sent at all.
     pub may_send: bool,
     /// The wish to wait no longer, where what is open may stay so.
@@ -176,7 +193,7 @@ impl<N: Network> Life<'_, N> {
         envelope: &Envelope<N::Chain>,
         slot: Option<SemaphorePermit<'_>>,
     ) -> Result<Fate<N::Chain>> {
-        let deadline = Instant::now() + self.pace.wait;
+        let deadline = Instant::now() + self.pace.wait.min(self.longest(envelope));
         let mut tried = Tried { sends: Cell::new(0), taken_at: None, refused: None, trouble: None };
         let mut slot = slot;
         // One that may have been sent before may be in a block already.
@@ -273,13 +290,31 @@ impl<N: Network> Life<'_, N> {
                 .is_some_and(|(validity, newest)| newest.time > validity.until.saturating_add(TOLD_BY))
     }
 
+    /// How long an envelope is waited for by this machine's clock: a chain that stands still never tells that its time is over.
+    fn longest(&self, envelope: &Envelope<N::Chain>) -> Duration {
+        let times = envelope.stored.validity.zip(self.network.newest());
+        let left = times.map(|(validity, newest)| validity.until.saturating_sub(newest.time));
+        left.map_or(Duration::MAX, |left| Duration::from_secs(left.saturating_add(TOLD_BY)))
+    }
+
     /// Waits until the next time that all transactions are looked for together.
     async fn tick(&self, deadline: Instant) {
-        let poll = self.pace.poll.max(Duration::from_millis(1));
+        let poll = self.pace.after(self.still());
         let passed = self.started.elapsed().as_nanos() / poll.as_nanos();
         let next = u32::try_from(passed + 1).unwrap_or(u32::MAX);
         let at = self.started + poll.saturating_mul(next);
         sleep_until(at.min(deadline)).await;
+    }
+
+    /// How long no newer block has been seen.
+    fn still(&self) -> Duration {
+        let (newest, (before, since)) =
+            (self.network.newest().map_or(0, |block| block.number), self.seen.get());
+        if newest > before {
+            self.seen.set((newest, Instant::now()));
+            return Duration::ZERO;
+        }
+        since.elapsed()
     }
 
     /// Settles an envelope that an earlier run left, and ends its operation.
@@ -338,4 +373,39 @@ pub(super) fn under_way(key: &str, why: String) -> Error {
     Error::new(Code::OutcomeUnknown, why)
         .hint("run the same command again: it settles this first, and nothing is done twice")
         .detail("operation", key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chain_that_stands_still_is_looked_at_more_and_more_rarely() {
+        let millis = Duration::from_millis;
+        let after = |poll, still| {
+            let pace = Pace { parallel: 1, poll: millis(poll), wait: Duration::ZERO };
+            u64::try_from(pace.after(millis(still)).as_millis()).unwrap()
+        };
+        for (poll, still, want) in [
+            (1_000, 0, 1_000),
+            (1_000, 31_999, 1_000),
+            (1_000, 32_000, 2_000),
+            (1_000, 64_000, 4_000),
+            (1_000, 128_000, 5_000),
+            (1_000, 3_600_000, 5_000),
+            // Whoever wants fewer gets fewer.
+            (20_000, 3_600_000, 20_000),
+            (0, 31, 1),
+            (0, 32, 2),
+        ] {
+            assert_eq!(after(poll, still), want, "{poll} {still}");
+        }
+        // All looks at one that stands for a quarter of an hour.
+        let (mut looks, mut still) = (0, 0);
+        while still < 900_000 {
+            still += after(10, still);
+            looks += 1;
+        }
+        assert!(looks < 400, "{looks}");
+    }
 }

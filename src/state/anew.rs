@@ -4,7 +4,7 @@
 use base::{Code, Error, Result};
 
 /// How often it is decided at most.
-const TRIES: u32 = 3;
+pub const DECISIONS: usize = 3;
 
 /// What a write returns that finds something else than was decided from: `what` was changed meanwhile.
 pub fn changed(what: impl std::fmt::Display) -> Error {
@@ -17,7 +17,7 @@ pub fn changed(what: impl std::fmt::Display) -> Error {
 /// # Errors
 /// That of the last try; `state_changed` where each of them found something changed.
 pub fn anew<T>(mut decide: impl FnMut() -> Result<T>) -> Result<T> {
-    for _ in 1..TRIES {
+    for _ in 1..DECISIONS {
         match decide() {
             Err(e) if e.code() == Code::StateChanged => again(&e),
             done => return done,
@@ -28,7 +28,7 @@ pub fn anew<T>(mut decide: impl FnMut() -> Result<T>) -> Result<T> {
 
 /// As [`anew`], for what waits for the network.
 pub async fn anew_async<T>(mut decide: impl AsyncFnMut() -> Result<T>) -> Result<T> {
-    for _ in 1..TRIES {
+    for _ in 1..DECISIONS {
         match decide().await {
             Err(e) if e.code() == Code::StateChanged => again(&e),
             done => return done,

@@ -18,7 +18,7 @@ pub mod runs;
 mod settings;
 mod tx;
 
-pub use anew::{anew, anew_async, changed};
+pub use anew::{DECISIONS, anew, anew_async, changed};
 pub use events::{
     ChainReport, Event, EventFilter, count_events, events_after, last_event, list_events, verify_chain,
 };
@@ -29,7 +29,7 @@ pub use file::{
 };
 pub use ledger::{Account, Line, OwnerKind, balance, derived_balance, member_balances};
 pub use meta::meta_get;
-pub use names::{Named, names_like};
+pub use names::{Candidate, Meant, Named, check_name, check_words, look_up, meant, names_like, resolve};
 pub use permit::{Consent, Permit, ValuePermit};
 pub use pins::{check_network, pin_network};
 pub use prune::{LEAST_AGE, PruneReport, can_go_on, check_age, prune, prune_preview};
@@ -55,7 +55,7 @@ pub struct Run {
 pub struct WriteContext<'a> {
     /// Settings in force.
     pub config: &'a Config,
-    /// The state, opened for writing, or the private copy of a dry run.
+    /// The state, opened for writing.
     pub state: &'a mut State,
     /// The right to write to it.
     pub permit: Permit<'a>,

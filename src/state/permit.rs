@@ -3,7 +3,7 @@
 use super::{Lease, Leased, Lock};
 use base::{Code, Error, Result, say};
 
-/// Proof that this run may write: it takes part in the state, or works on a private copy (`--dry-run`).
+/// Proof that this run may write: it takes part in the state, or what it writes is taken back (`--dry-run`).
 #[derive(Debug, Clone, Copy)]
 pub struct Permit<'a> {
     lock: Option<&'a Lock>,
@@ -15,7 +15,7 @@ impl<'a> Permit<'a> {
         Self { lock: Some(lock) }
     }
 
-    /// A dry run writes to a private copy only, see [`super::State::scratch`].
+    /// Nothing of what a dry run writes lasts, see [`super::State::rehearse`] and [`super::State::scratch`].
     pub const fn dry_run() -> Self {
         Self { lock: None }
     }

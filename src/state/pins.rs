@@ -30,9 +30,10 @@ fn is_pinned(conn: &Connection, path: &Path, key: &str, value: &str) -> Result<b
     }
 }
 
-/// Remembers a network pin (`evm_chain_id`, `stellar_passphrase`) on first use and refuses another later.
+/// Remembers a network pin (`evm_chain_id`, `stellar_passphrase`) on first use and refuses another later. A dry run, which
+/// need not know it later, only looks.
 pub fn pin_network(state: &mut State, permit: Permit<'_>, key: &str, value: &str) -> Result<()> {
-    if check_network(state, key, value)? {
+    if check_network(state, key, value)? || permit.is_dry_run() {
         return Ok(());
     }
     let path = state.path().to_owned();

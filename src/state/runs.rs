@@ -9,7 +9,7 @@ use serde::Serialize;
 /// The service that looks after the farm.
 pub const FARM: &str = "farm run";
 
-/// The commands that cron or a service runs, by their words. Others leave no note.
+/// The commands that cron or a service runs, by their words. Of others a note is left only where they are a part of the schedule.
 pub const SCHEDULED: &[&str] =
     &["sync", "oracle check", "risk check", "reward cycle", "plant", "work", "harvest", FARM];
 

@@ -11,9 +11,9 @@ use std::path::Path;
 /// A lease that a run holds, or that it has the state open for writing.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct LeaseView {
-    /// `pools`, `farm`, `account` or `prune`; `run` for whoever has the state open for writing.
+    /// `pools`, `farm`, `account`, `prune` or `schedule`; `run` for whoever has the state open for writing.
     pub lease: String,
-    /// The pooler or the account.
+    /// The pooler, the account, or the part of the schedule.
     pub of: Option<String>,
     /// Process id; null where it cannot be read.
     pub pid: Option<u32>,

@@ -7,7 +7,7 @@ use base::Exit;
 use std::fmt::{Display, Write};
 use std::time::Duration;
 
-/// A figure for `--metrics-file`, a Prometheus gauge.
+/// A figure for `--metrics-file`, a Prometheus gauge; where its name ends in `_total`, a counter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gauge {
     /// Full metric name with unit: `poolctl_pool_exchange_rate_ratio`.
@@ -95,7 +95,8 @@ pub fn render(gauges: &[Gauge]) -> String {
 
 fn head(out: &mut String, name: &str, help: &str) {
     let help = help.replace('\\', "\\\\").replace('\n', "\\n");
-    let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge");
+    let kind = if name.ends_with("_total") { "counter" } else { "gauge" };
+    let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
 }
 
 fn labels(pairs: &[(&str, String)]) -> String {

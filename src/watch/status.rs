@@ -151,7 +151,7 @@ fn pools(conn: &Connection, now: i64) -> Result<Vec<PoolLine>> {
             .and_then(|(snapshot, price)| cents(snapshot.total_assets, pool.asset.decimals, price.price_e18));
         Ok(PoolLine { pool, snapshot, price, usd_cents })
     };
-    pool::list(conn)?.into_iter().map(line).collect()
+    pool::active(conn)?.into_iter().map(line).collect()
 }
 
 /// What an amount is worth in hundredths, rounded down; `None` past 256 bits.

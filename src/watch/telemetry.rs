@@ -6,7 +6,7 @@ use base::Result;
 use base::amount::{Base, E18, to_units};
 use config::Config;
 use kale::contract::DECIMALS;
-use kale::rows;
+use kale::rows::{self, Lost};
 use rusqlite::Connection;
 use state::alert::Area;
 use state::{State, runs};
@@ -29,7 +29,7 @@ pub fn gauges(state: &State, config: &Config, now: i64) -> Result<Vec<Gauge>> {
     of_pools(&mut all, conn, config, now)?;
     of_feeds(&mut all, conn, now)?;
     of_rewards(&mut all, conn)?;
-    of_farm(&mut all, conn)?;
+    of_farm(&mut all, conn, now)?;
     Ok(all.0)
 }
 
@@ -103,7 +103,7 @@ fn of_health(all: &mut Gauges, report: &HealthReport) {
 }
 
 fn of_pools(all: &mut Gauges, conn: &Connection, config: &Config, now: i64) -> Result<()> {
-    let pools = pool::list(conn)?;
+    let pools = pool::active(conn)?;
     let snapshots = pool::snapshots(conn)?;
     for pool in &pools {
         let labels = [("pool", pool.name.as_str())];
@@ -156,7 +156,7 @@ fn of_rewards(all: &mut Gauges, conn: &Connection) -> Result<()> {
     Ok(())
 }
 
-fn of_farm(all: &mut Gauges, conn: &Connection) -> Result<()> {
+fn of_farm(all: &mut Gauges, conn: &Connection, now: i64) -> Result<()> {
     let hands = rows::hands(conn)?;
     if hands.is_empty() {
         return Ok(());
@@ -177,6 +177,19 @@ fn of_farm(all: &mut Gauges, conn: &Connection) -> Result<()> {
     all.add("poolctl_farm_held_pails", "Stakes that wait for the operator's decision.", &[], held);
     let stake = pails.iter().fold(Base::ZERO, |sum, pail| sum.saturating_add(pail.stake));
     all.add("poolctl_farm_open_stake_kale", "What is at stake.", &[], to_units(stake, DECIMALS));
+    let missed = rows::missed_pails(conn, now)?;
+    let help = "Stakes that will be lost: no work got in before their block ended.";
+    all.add("poolctl_kale_stakes_missed", help, &[], missed.len());
+    let stake = missed.iter().fold(Base::ZERO, |sum, pail| sum.saturating_add(pail.stake));
+    all.add("poolctl_kale_stake_missed_kale", "What they come to.", &[], to_units(stake, DECIMALS));
+    let lost = rows::lost_by_pooler(conn)?;
+    for Lost { pooler, stakes, .. } in &lost {
+        all.add("poolctl_kale_stakes_lost_total", "Stakes that are lost.", &[("pooler", pooler)], stakes);
+    }
+    for Lost { pooler, stake, .. } in &lost {
+        let (help, stake) = ("What they come to.", to_units(*stake, DECIMALS));
+        all.add("poolctl_kale_stake_lost_kale", help, &[("pooler", pooler)], stake);
+    }
     for pooler in rows::last_harvests(conn)? {
         let labels = [("pooler", pooler.pooler.as_str())];
         let help = "Rewards of the newest block that was harvested.";

@@ -5,6 +5,7 @@ use super::NODE;
 mod bases;
 mod breaker;
 mod changes;
+mod corrections;
 mod deposits;
 pub mod desk;
 mod epochs;

@@ -2,14 +2,20 @@
 
 use super::desk::Desk;
 use crate::support::{BINARY, Ran};
-use poolctl_testkit::examples::{job, path as example, text};
+use poolctl_testkit::examples::{job, jobs, path as example, starts, text};
 use poolctl_testkit::{tools, watch};
 use std::process::{Command, Stdio};
 
-/// A furnished desk with `poolctl` on its path.
+/// A profile that asks before value moves, and a channel where nobody listens: nothing is to be told.
+const GUARD: &str =
+    "guard.confirm = true\nnotify.channels.ops = { service = \"ntfy\", url = \"http://127.0.0.1:1/x\" }";
+
+/// A furnished desk with this profile, and `poolctl` on its path.
 fn desk() -> Desk {
     let desk = Desk::bare();
     desk.furnish();
+    desk.setting(GUARD);
+    desk.home.write_private("ping.url", "# nobody\nhttp://127.0.0.1:1/ping");
     std::fs::create_dir(desk.home.path().join("bin")).unwrap();
     std::os::unix::fs::symlink(BINARY, desk.home.path().join("bin/poolctl")).unwrap();
     desk
@@ -27,22 +33,26 @@ fn runs(desk: &Desk, program: impl AsRef<std::ffi::OsStr>, args: &[&str]) -> Ran
     Ran::of(BINARY, watch::output(&mut command).unwrap())
 }
 
+/// Has no endpoint be there any more.
+fn unplug(desk: &Desk) {
+    desk.use_urls(&[("main", "http://127.0.0.1:1")]);
+    desk.setting(GUARD);
+}
+
+/// Runs a job of the crontab. Whatever it says cron sends by mail.
+fn cron(desk: &Desk, line: &str) -> Ran {
+    runs(desk, "sh", &["-c", &job(line).replace("$HOME", desk.home.path().to_str().unwrap())])
+}
+
 #[test]
 fn the_crontab_looks_after_the_pools() {
     let desk = desk();
-    desk.home.write_private("ping.url", "# nobody\nhttp://127.0.0.1:1/ping");
     let table = text("pools/crontab");
-    let is_job = |line: &&str| line.starts_with(|c: char| c == '*' || c.is_ascii_digit());
-    let jobs: Vec<&str> = table.lines().filter(is_job).collect();
-    assert_eq!(jobs.len(), 6);
-    for line in jobs {
-        let line = job(line).replace("$HOME", desk.home.path().to_str().unwrap());
-        let ran = runs(&desk, "sh", &["-c", &line]);
-        assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), ""), "{line}: {ran:?}");
-        // Nobody listens at the watchdog's; whatever else cron sees it sends by mail.
-        let told: Vec<&str> =
-            ran.stderr.lines().filter(|line| !line.starts_with("warning: no ping")).collect();
-        assert!(told.is_empty(), "{line}: {ran:?}");
+    let jobs = jobs(&table);
+    assert_eq!(jobs.len(), 10);
+    for line in &jobs {
+        let ran = cron(&desk, line);
+        assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (Some(0), "", ""), "{line}");
     }
     assert_eq!(
         desk.rows("SELECT command FROM runs ORDER BY command"),
@@ -50,9 +60,46 @@ fn the_crontab_looks_after_the_pools() {
     );
     let metrics = std::fs::read_to_string(desk.home.path().join("poolctl.prom")).unwrap();
     assert!(metrics.contains("\npoolctl_healthy 1\n") && metrics.contains("{pool=\"growth\"}"), "{metrics}");
-    let files = std::fs::read_dir(desk.home.path()).unwrap();
     let is_backup = |name: &str| name.starts_with("pools-") && name.ends_with(".sqlite");
-    assert!(files.into_iter().any(|file| is_backup(&file.unwrap().file_name().to_string_lossy())));
+    let files = || std::fs::read_dir(desk.home.path()).unwrap().map(|file| file.unwrap());
+    let backup = files().find(|file| is_backup(&file.file_name().to_string_lossy())).unwrap();
+    // Each that needs the chain says what is wrong, and none keeps another from its work.
+    unplug(&desk);
+    std::fs::remove_file(backup.path()).unwrap();
+    for line in &jobs {
+        let ran = cron(&desk, line);
+        let has = |words: &&str| line.contains(*words);
+        if ["sync", "oracle check", "reward cycle"].iter().any(has) {
+            assert!(ran.code == Some(75) && ran.stderr.contains("error: "), "{line}: {ran:?}");
+        } else if line.contains("health") {
+            // What the check of the feeds left open.
+            assert!(ran.code == Some(5) && ran.stdout.contains("unreachable  growth-usd"), "{ran:?}");
+        } else {
+            assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (Some(0), "", ""), "{line}");
+        }
+    }
+}
+
+#[test]
+fn the_unit_looks_after_the_pools() {
+    let desk = desk();
+    let starts = starts(&text("pools/poolctl-pools.service"));
+    let [start] = starts.as_slice() else { panic!("{starts:?}") };
+    let here = desk.home.path().to_str().unwrap();
+    desk.home.write_private("ping-url", "http://127.0.0.1:1/ping");
+    let start = start
+        .replace("/usr/local/bin/poolctl", BINARY)
+        .replace("${STATE_DIRECTORY}", here)
+        .replace("${CREDENTIALS_DIRECTORY}", here);
+    let ran = runs(&desk, "sh", &["-c", &start]);
+    assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (Some(0), "", ""));
+    assert!(desk.home.path().join("poolctl.prom").exists());
+    assert_eq!(desk.rows("SELECT count(*) FROM runs WHERE exit_code = 0"), ["4"]);
+    unplug(&desk);
+    let ran = runs(&desk, "sh", &["-c", &start]);
+    let errors = ran.stderr.lines().filter(|line| line.starts_with("error: ")).count();
+    // Sync, feeds, rewards; and health, which judges what they left.
+    assert_eq!((ran.code, errors), (Some(5), 4), "{ran:?}");
 }
 
 #[test]

@@ -269,7 +269,11 @@ fn blocks_words_and_bounds_are_checked_before_anything_is_asked() {
     }
     let new_feed = ["oracle", "add", "new", "--asset", "NEW", "--address", &feed];
     let with = |more: &[&'static str]| [&new_feed[..], more].concat();
-    desk.refuses_offline(&with(&["--min", "2", "--max", "1.9"]), "invalid_value", &["--min is above --max"]);
+    desk.refuses_offline(
+        &with(&["--min", "2", "--max", "1.9"]),
+        "invalid_value",
+        &["--min: 2.00 is above the highest accepted price, 1.90"],
+    );
     desk.refuses_offline(&with(&["--kind", "dice"]), "invalid_value", &["invalid feed kind: \"dice\""]);
     desk.refuses_offline(&with(&["--max-staleness", "0"]), "usage", &["--max-staleness"]);
     desk.refuses_offline(
@@ -284,7 +288,7 @@ fn blocks_words_and_bounds_are_checked_before_anything_is_asked() {
         &["--deploy-block"],
     );
     for name in ["", "a b", "0xabc", "pôol", "a/b"] {
-        desk.refuses_offline(&["pool", "add", name, &vault], "invalid_value", &["NAME", "invalid pool name"]);
+        desk.refuses_offline(&["pool", "add", name, &vault], "invalid_value", &["NAME", "invalid name"]);
     }
     let bob = desk.world.bob.to_string();
     for name in ["", "0xabc"] {

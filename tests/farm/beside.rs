@@ -2,6 +2,8 @@
 //! taken in.
 
 use crate::desk::{Desk, KALE, block_on, ended, until};
+use crate::run::Clock;
+use crate::submitter;
 use base::clock::Clock as Time;
 use base::{Result, Silent, Stop};
 use config::{Config, Sources};
@@ -17,7 +19,7 @@ use kale::work::{self, LineOutcome};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use state::alert::{self, Subject};
-use state::{Consent, Holder, Lock, Permit, Run, State, ValuePermit, WriteContext};
+use state::{Consent, Holder, Lease, Lock, Permit, Run, State, ValuePermit, WriteContext};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
@@ -81,12 +83,10 @@ impl Terms for File {
 fn at_work<T>(desk: &Desk, body: impl AsyncFnOnce(&mut Farming<'_, '_>, ValuePermit<'_>) -> T) -> T {
     let _ledgers = desk.ledgers();
     let (terms, stop) = (File::of(desk), Stop::default());
-    let holder = Holder { pid: 1, command: "test".into(), since: 0 };
     // Not that of the state: others write beside this one.
     let folder = tempfile::tempdir().unwrap();
-    let lock = Lock::acquire(&folder.path().join("none"), &holder, Duration::ZERO, &stop).unwrap();
-    let run = Run { id: "test".into(), actor: "test".into(), clock: Time::System };
-    let mut state = State::write_access(&desk.state(), run, &lock).unwrap();
+    let lock = Lock::acquire(&folder.path().join("none"), &holder(), Duration::ZERO, &stop).unwrap();
+    let mut state = State::write_access(&desk.state(), run(), &lock).unwrap();
     let config = terms.config(&state).unwrap();
     let (settings, submit_options) = terms.read(&state).unwrap();
     let stored = state::settings(state.conn()).unwrap();
@@ -319,16 +319,17 @@ fn a_run_takes_up_what_others_put_into_the_state() {
     let _ledgers = desk.ledgers();
     let child = desk.run("farm run --json").spawn();
     until("it is worked", || desk.value::<i64>("SELECT count(*) FROM works WHERE outcome = 'worked'") == 1);
-    let has = desk.pail(&farmer, index).unwrap().zeros.unwrap();
+    // It may have found a better one since.
+    let best: u32 = desk.value("SELECT max(best_zeros) FROM nonces");
+    let has = desk.pail(&farmer, index).unwrap().zeros.unwrap().max(best);
     let (nonce, _, zeros) = desk.grind(&farmer, has + 1);
     let address = stellar::xdr::ScAddress::Account(farmer.account());
     let job = desk.block(index).unwrap().job(index, &address).unwrap();
     let found = grind::Solution::new(&job, nonce);
     let folder = tempfile::tempdir().unwrap();
-    let holder = Holder { pid: 1, command: "test".into(), since: 0 };
-    let lock = Lock::acquire(&folder.path().join("none"), &holder, Duration::ZERO, &Stop::default()).unwrap();
-    let run = Run { id: "test".into(), actor: "test".into(), clock: Time::System };
-    let mut state = State::write_access(&desk.state(), run, &lock).unwrap();
+    let lock =
+        Lock::acquire(&folder.path().join("none"), &holder(), Duration::ZERO, &Stop::default()).unwrap();
+    let mut state = State::write_access(&desk.state(), run(), &lock).unwrap();
     let offer = |state: &mut State, found| {
         state.write(Permit::of(&lock), |tx| kale::nonces::offer(tx, &farmer.id, &job, found)).unwrap()
     };
@@ -375,8 +376,7 @@ fn a_key_store_that_was_changed_is_opened_again_and_nobody_is_asked() {
     let path = desk.home.keys();
     let store = keys::KeyStore::open(&path, unlock()).unwrap();
     assert!(!store.is_replaced());
-    let holder = Holder { pid: 1, command: "test".into(), since: 0 };
-    let lock = |path: &std::path::Path| Lock::keys(path, &holder, Duration::ZERO, &Stop::default());
+    let lock = |path: &std::path::Path| Lock::keys(path, &holder(), Duration::ZERO, &Stop::default());
     let made = keys::Editor::open(&path, lock, |_| Ok(unlock())).unwrap().make().unwrap();
     assert!(store.is_replaced() && !store.is_replaced(), "told once");
     let again = store.again().unwrap();
@@ -413,4 +413,55 @@ fn a_farmer_moves_and_departs_only_when_nothing_is_out() {
     beside(&desk, "UPDATE operations SET state = 'expired' WHERE key = 'plant:x'");
     desk.run(&format!("farmer set {two} --pooler south")).exits(0);
     desk.run(&format!("farmer set {one} --status departed")).exits(0);
+}
+
+#[test]
+fn two_runs_that_lead_a_farm_each_share_a_submitter() {
+    let settings = "strategy.target_zeros = 1\nkale.work_margin_sec = 60";
+    let desk = submitter::with(Desk::with_farmers(4, 100 * KALE), settings, 1);
+    desk.run("pooler add south --reward-split 0.5 --platform-fee 0").exits(0);
+    for farmer in &desk.farmers[2..] {
+        desk.run(&format!("farmer set {} --pooler south", farmer.id)).exits(0);
+    }
+    desk.run("farm reconcile").exits(0);
+    desk.ripen();
+    let south: String = desk.value("SELECT id FROM poolers WHERE name = 'south'");
+    let lock = Lock::acquire(&desk.state(), &holder(), Duration::ZERO, &Stop::default()).unwrap();
+    drop(State::write_access(&desk.state(), run(), &lock).unwrap());
+    let leased = lock.lease(&Lease::Farm { id: south, name: "south".into() }).unwrap();
+
+    // No ledger closes yet: the first stays with its plants, and the other farm is for the second.
+    let sent =
+        || desk.value::<i64>("SELECT count(*) FROM operations WHERE kind = 'plant' AND state = 'sent'");
+    let farm = || desk.run("farm run --once --json").spawn();
+    let first = farm();
+    until("the first has sent its plants", || sent() == 2);
+    drop((leased, lock));
+    let second = farm();
+    until("so has the second", || sent() == 4);
+    let clock = Clock::start(&desk, 100);
+    let runs = [first, second].map(ended);
+    drop(clock);
+
+    for ran in &runs {
+        assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
+        let data = &ran.last()["data"];
+        assert_eq!((&data["planted"], &data["worked"]), (&json!(2), &json!(2)), "{data}");
+    }
+    let count = |sql: &str| desk.value::<i64>(&format!("SELECT count(*) FROM {sql}"));
+    assert_eq!(count("plantings"), 4, "each is planted for once");
+    assert_eq!(count("plantings WHERE outcome = 'planted'"), 4);
+    assert_eq!(count("works WHERE outcome = 'failed'"), 0);
+    // An envelope whose number another has used would have failed, or expired.
+    assert_eq!(count("operation_attempts WHERE outcome IS NOT 'confirmed'"), 0);
+    assert!(count("events WHERE kind = 'work.worked' AND payload ->> 'sent_by' IS NOT NULL") >= 2);
+    desk.is_sound();
+}
+
+fn holder() -> Holder {
+    Holder { pid: 1, command: "test".into(), since: 0 }
+}
+
+fn run() -> Run {
+    Run { id: "test".into(), actor: "test".into(), clock: Time::System }
 }

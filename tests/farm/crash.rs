@@ -79,7 +79,7 @@ fn work() {
 
 #[test]
 fn harvest() {
-    let steps = every_step(same::rolled(), "harvest", 3);
+    let steps = every_step(same::rolled(), "harvest", 5);
     assert!(steps >= 12, "{steps}");
 }
 

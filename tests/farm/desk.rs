@@ -303,12 +303,17 @@ impl Desk {
 
     /// Nonce, hash and zeros of the first nonce that has so many.
     pub fn grind(&self, farmer: &Farmer, zeros: u32) -> (u64, [u8; 32], u32) {
+        self.ground(farmer, zeros).unwrap()
+    }
+
+    /// The same; `None` where the block's entry is not there.
+    pub fn ground(&self, farmer: &Farmer, zeros: u32) -> Option<(u64, [u8; 32], u32)> {
         let index = self.farm().index;
         let address = ScAddress::Account(farmer.account());
-        let job = self.block(index).unwrap().job(index, &address).unwrap();
+        let job = self.block(index)?.job(index, &address).unwrap();
         let nonce = first(&job, zeros);
         let hash = job.hash(nonce);
-        (nonce, hash, grind::block::zeros(&hash))
+        Some((nonce, hash, grind::block::zeros(&hash)))
     }
 
     pub fn work_call(&self, farmer: &Farmer, nonce: u64, hash: [u8; 32]) -> Action {

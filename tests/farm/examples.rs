@@ -1,22 +1,37 @@
 //! The examples as an operator uses them: the crontab's lines, the units, a block that is ground elsewhere.
 
-use crate::desk::{BINARY, Desk, KALE, Ran};
+use crate::desk::{BINARY, Desk, KALE, Ran, ended, until};
 use crate::run::Clock;
-use poolctl_testkit::examples::{job, path as example, systemd_accepts, text};
+use poolctl_testkit::examples::{job, jobs, path as example, starts, systemd_accepts, text};
 use poolctl_testkit::{tools, watch};
+use rustix::process::{Pid, Signal, kill_process};
 use std::process::{Command, Stdio};
+
+/// How its farmers work: at once.
+pub const TERMS: &str = "strategy.target_zeros = 1\nkale.work_policy = \"early\"";
 
 /// A desk with `poolctl` on its path, whose farmers can plant and work at once.
 fn desk(farmers: usize) -> Desk {
     let desk = Desk::with_farmers(farmers, 1_000 * KALE);
-    std::fs::create_dir(desk.path("bin")).unwrap();
-    std::os::unix::fs::symlink(BINARY, desk.path("bin/poolctl")).unwrap();
-    desk.configure("strategy.target_zeros = 1\nkale.work_policy = \"early\"");
+    install(&desk);
+    desk.configure(TERMS);
     desk
 }
 
+/// Puts `poolctl` on the path of [`command`].
+pub fn install(desk: &Desk) {
+    std::fs::create_dir(desk.path("bin")).unwrap();
+    std::os::unix::fs::symlink(BINARY, desk.path("bin/poolctl")).unwrap();
+}
+
+/// The same on a profile that asks before value moves, with a channel where nobody listens: nothing is to be told.
+fn guard(desk: &Desk) {
+    let channel = "notify.channels.ops = { service = \"ntfy\", url = \"http://127.0.0.1:1/x\" }";
+    desk.configure(&format!("{TERMS}\nguard.confirm = true\n{channel}"));
+}
+
 /// A command in the desk's home, with `jq` among the machine's tools.
-fn command(desk: &Desk, program: &str) -> Command {
+pub fn command(desk: &Desk, program: &str) -> Command {
     let mut command = Command::new(program);
     let mut path = desk.path("bin").into_os_string();
     path.push(":");
@@ -76,27 +91,43 @@ fn a_block_is_ground_elsewhere_and_submitted_here() {
     desk.is_sound();
 }
 
+/// Runs a job of the crontab. Whatever it says cron sends by mail.
+fn cron(desk: &Desk, line: &str) -> Ran {
+    let mut sh = command(desk, "sh");
+    sh.arg("-c").arg(job(line));
+    ends(desk, sh)
+}
+
 #[test]
 fn the_crontab_farms_checks_and_backs_up() {
     let desk = desk(2);
+    guard(&desk);
     desk.ripen();
     let table = text("farm/crontab");
-    let jobs: Vec<&str> =
-        table.lines().filter(|line| line.contains("poolctl ") && !line.starts_with('#')).collect();
-    assert_eq!(jobs.len(), 4);
-    for line in jobs {
-        let mut sh = command(&desk, "sh");
-        sh.arg("-c").arg(job(line));
-        let ran = ends(&desk, sh);
-        // Whatever cron sees it sends by mail.
+    let jobs = jobs(&table);
+    assert_eq!(jobs.len(), 6);
+    for line in &jobs {
+        let ran = cron(&desk, line);
         assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (Some(0), "", ""), "{line}");
     }
     assert_eq!((count(&desk, "plantings WHERE outcome = 'planted'"), count(&desk, "works")), (2, 2));
     let metrics = std::fs::read_to_string(desk.path("poolctl-farm.prom")).unwrap();
     assert!(metrics.contains("poolctl_run_planted_farmers 2"), "{metrics}");
     let is_backup = |name: &str| name.starts_with("farm-") && name.ends_with(".sqlite");
-    let files = std::fs::read_dir(desk.home.path()).unwrap();
-    assert!(files.into_iter().any(|file| is_backup(&file.unwrap().file_name().to_string_lossy())));
+    let mut files = std::fs::read_dir(desk.home.path()).unwrap().map(|file| file.unwrap());
+    let backup = files.find(|file| is_backup(&file.file_name().to_string_lossy())).unwrap();
+    std::fs::remove_file(backup.path()).unwrap();
+    // The key store does not open any more: the farm says so, and keeps nothing else from its work.
+    std::fs::remove_file(desk.path("identity.txt")).unwrap();
+    desk.ripen();
+    for line in &jobs {
+        let ran = cron(&desk, line);
+        if line.contains("farm run") {
+            assert!(ran.code == Some(12) && ran.stderr.contains("error: "), "{ran:?}");
+        } else {
+            assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (Some(0), "", ""), "{line}");
+        }
+    }
 }
 
 const UNITS: [&str; 3] = ["poolctl-farm.service", "poolctl-farm-once.service", "poolctl-farm-once.timer"];
@@ -121,14 +152,28 @@ fn the_units_start_what_farms_and_keep_the_passphrase_out_of_sight() {
         assert!(start.starts_with("/usr/local/bin/poolctl farm run "), "{start}");
         assert_eq!(start.contains("--once"), name.contains("once"), "{start}");
     }
-    let once = text("farm/poolctl-farm-once.service");
-    let mut words = values(&once, "ExecStart")[0].split_whitespace();
-    assert_eq!(words.next(), Some("/usr/local/bin/poolctl"));
-    let mut run = command(&desk, BINARY);
-    run.args(words);
-    let ran = ends(&desk, run);
-    assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
+    guard(&desk);
+    let started = |name: &str| {
+        let starts = starts(&text(&format!("farm/{name}")));
+        let mut words = starts[0].split_whitespace();
+        assert_eq!(words.next(), Some("/usr/local/bin/poolctl"));
+        let mut run = command(&desk, BINARY);
+        run.args(words.map(str::to_owned));
+        run
+    };
+    let ran = ends(&desk, started(UNITS[1]));
+    assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (Some(0), "", ""));
     assert_eq!((count(&desk, "plantings WHERE outcome = 'planted'"), count(&desk, "works")), (2, 2));
+    // The service goes on from there until it is stopped.
+    desk.ripen();
+    let clock = Clock::start(&desk, 40);
+    let mut run = started(UNITS[0]);
+    let child = watch::spawn(run.stdout(Stdio::piped()).stderr(Stdio::piped())).unwrap();
+    until("the next block is worked", || count(&desk, "works") == 4);
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let ran = ended(child);
+    drop(clock);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{}", ran.stdout);
 }
 
 #[test]

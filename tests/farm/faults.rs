@@ -53,9 +53,9 @@ fn survives_each(desk: &Desk, line: &str, code: i32) {
         let mut ran = copy.run(line).ends().1;
         // What it met is used up, and what it did not is called off.
         copy.network.clear_faults();
-        // Not done: try again (75), outcome unknown (76), some failed (3), or nothing to do by what a stale server said.
+        // Not done: try again (75), outcome unknown (76), some failed (3), what it found (as undisturbed), or nothing to do by what a stale server said.
         while runs < 4 && (ran.code != Some(0) || facts(&copy)["operations"] != want["operations"]) {
-            assert!([0, 3, 75, 76].map(Some).contains(&ran.code), "{when}: {ran:?}");
+            assert!([0, 3, 75, 76, code].map(Some).contains(&ran.code), "{when}: {ran:?}");
             runs += 1;
             ran = copy.run(line).ends().1;
         }
@@ -85,7 +85,7 @@ fn work_survives_each_fault_of_a_server() {
 
 #[test]
 fn a_harvest_survives_each_fault_of_a_server() {
-    survives_each(&same::rolled(), "harvest", 3);
+    survives_each(&same::rolled(), "harvest", 5);
 }
 
 fn envelopes(proxy: &Proxy) -> BTreeSet<String> {
@@ -98,7 +98,7 @@ fn envelopes(proxy: &Proxy) -> BTreeSet<String> {
 #[test]
 fn the_next_endpoint_takes_over_with_identical_bytes() {
     for (desk, line, code) in
-        [(same::ripe(), "plant", 0), (same::ground(), "work", 0), (same::rolled(), "harvest", 3)]
+        [(same::ripe(), "plant", 0), (same::ground(), "work", 0), (same::rolled(), "harvest", 5)]
     {
         let proxies = [(); 2].map(|()| Proxy::start(&desk.network.url()).unwrap());
         // It has the envelope, and is never heard of again.
@@ -172,7 +172,7 @@ fn a_paused_farm_is_not_planted_but_worked_and_harvested() {
     let envelope = desk.run("plant").fails(4, "farm_paused");
     assert!(envelope["error"]["hint"].is_string());
     assert_eq!(version(&desk), before);
-    let data = desk.run("harvest").fails(3, "partial")["data"].clone();
+    let data = desk.run("harvest").fails(5, "stake_lost")["data"].clone();
     assert_eq!((&data["harvested"], &data["lost"]), (&json!(1), &json!("250.0000000")), "{data}");
     desk.act(vec![(&homesteader, desk.call("unpause", vec![]))]);
     let data = desk.run("plant").json();

@@ -80,7 +80,7 @@ fn rows() -> Vec<(&'static str, &'static str, Lie, &'static str, Alone)> {
     let bad = |words| Fails(75, "bad_reply", words);
     let behind = |words| Fails(75, "behind", words);
     // It is tried again until it is too late.
-    let missed = Fails(1, "work_missed", "");
+    let missed = Fails(5, "stake_lost", "will be lost");
     let capped = Fails(75, "fee_capped", "kale.max_resource_fee");
     let lacks = Fails(1, "rpc_error", "does not serve the method");
     vec![
@@ -371,14 +371,14 @@ fn nothing_above_the_cap_is_ever_signed() {
     desk.ripen();
     lie(set!("minResourceFee", "20000000"));
     desk.write_config(&[liar.url(), desk.network.url()], same::STAKES);
-    let envelope = desk.run("plant --json").exits(0).last();
+    let envelope = desk.run("plant").fails(5, "stake_lost");
     assert_eq!(envelope["data"]["planted"], 2, "{envelope}");
     assert!(envelope["warnings"].to_string().contains("took over"), "{envelope}");
     assert!(fees().iter().all(|fee| fee.parse::<u64>().unwrap() < 1_000_000), "{:?}", fees());
     // Where nobody asks for less it may be the contract's own rent, which somebody pays once in a while.
     desk.ripen();
     desk.write_config(&[liar.url()], same::STAKES);
-    let envelope = desk.run("plant --json").exits(0).last();
+    let envelope = desk.run("plant").fails(5, "stake_lost");
     let said = envelope["warnings"].to_string();
     for words in ["2.3000000 XLM", "the last ones cost at most 0.0", "nobody asks for less"] {
         assert!(said.contains(words), "{said}");

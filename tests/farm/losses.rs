@@ -1,8 +1,10 @@
 //! A loss is the last thing to believe: what one endpoint says once, or always, books nothing that is not so; what was
 //! booked and is seen again comes back.
 
-use crate::desk::{Desk, Farmer, KALE};
+use crate::desk::{Desk, Farmer, KALE, ended, until};
+use crate::run::Clock;
 use poolctl_testkit::{Fault, Matcher, Proxy, Rule};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use stellar::xdr::{LedgerEntryData, Limits, ReadXdr, ScVal, WriteXdr};
 
@@ -21,6 +23,10 @@ fn worked(seen: bool) -> Desk {
     }
     desk.ripen();
     desk.run("plant").json();
+    if !seen {
+        // The plant has looked at what the block before comes to.
+        desk.sqlite().execute("UPDATE open_pails SET gap = NULL, zeros = NULL", []).unwrap();
+    }
     desk
 }
 
@@ -268,7 +274,7 @@ fn a_lost_stake_is_an_alert_until_a_later_one_comes_back() {
     let [ada, bob] = &desk.farmers[..] else { panic!() };
     desk.work(ada, 1);
     desk.ripen();
-    desk.run("plant").json();
+    desk.run("plant").fails(5, "stake_lost");
     desk.run("harvest").ends();
     desk.network.advance(12).unwrap();
     desk.run("harvest").ends();
@@ -283,7 +289,7 @@ fn a_lost_stake_is_an_alert_until_a_later_one_comes_back() {
     assert_eq!(other.value::<i64>("SELECT count(*) FROM farm_alerts WHERE closed_at IS NULL"), 0);
     desk.work(bob, 1);
     desk.ripen();
-    desk.run("plant").json();
+    desk.run("plant").fails(5, "stake_lost");
     desk.run("harvest").ends();
     assert_eq!(subjects(), [""; 0]);
     desk.is_sound();
@@ -369,5 +375,170 @@ fn is_lost_when_it_is_gone(lie: Fault) {
     desk.network.advance(12).unwrap();
     desk.run("harvest").ends();
     assert_eq!(outcomes(&desk, 0), ["lost", "lost"]);
+    desk.is_sound();
+}
+
+/// Two farmers with pails in block 1 that nobody worked, and whose block is over.
+fn missed() -> Desk {
+    let desk = Desk::with_farmers(2, 1_000 * KALE);
+    desk.configure("kale.cap_stake = false\nstrategy.target_zeros = 2\nkale.work_margin_sec = 60");
+    desk.ripen();
+    desk.run("plant").json();
+    desk.network.advance(1).unwrap();
+    desk
+}
+
+fn metric(desk: &Desk, name: &str) -> String {
+    let text = desk.run("metrics").exits(0).stdout;
+    let line = text.lines().find(|line| line.starts_with(name) && !line.starts_with('#'));
+    let value = line.and_then(|line| line.rsplit(' ').next());
+    value.unwrap_or_else(|| panic!("{name}: {text}")).to_owned()
+}
+
+fn report(desk: &Desk) -> String {
+    desk.run("report --html -").exits(0).stdout
+}
+
+#[test]
+fn plan_block_and_work_give_one_answer_about_what_can_be_worked() {
+    let desk = missed();
+    let answers = |desk: &Desk| {
+        let plan = desk.run("farm plan --json").exits(0).last()["data"].clone();
+        let block = desk.run("block").json();
+        let work = desk.run("work --dry-run").json();
+        assert_eq!(block["pails"].as_array().unwrap().len(), 2);
+        for (farmer, pail) in
+            plan["farmers"].as_array().unwrap().iter().zip(block["pails"].as_array().unwrap())
+        {
+            assert_eq!(farmer["work"].is_null(), pail["work"].is_null(), "{farmer} {pail}");
+            assert_eq!(farmer["status"] == "too_late", pail["too_late"] == true, "{farmer} {pail}");
+            assert_eq!(farmer["status"] == "too_late", farmer["work"].is_null(), "{farmer}");
+        }
+        let listed = plan["actions"].as_array().unwrap().iter().any(|action| action["step"] == "work");
+        let can = plan["farmers"][0]["status"] == "planted";
+        assert_eq!((listed, work["farmers"].as_array().unwrap().len()), (can, if can { 2 } else { 0 }));
+        (can, plan["will_be_lost"].clone())
+    };
+    assert_eq!(answers(&desk), (true, json!({ "stakes": 0, "stake": "0.0000000" })));
+    desk.age(298);
+    assert!(answers(&desk).0);
+    desk.age(299);
+    assert_eq!(answers(&desk), (false, json!({ "stakes": 2, "stake": "500.0000000" })));
+    desk.ripen();
+    assert!(!answers(&desk).0);
+    let shown = desk.run("block").exits(0).stdout;
+    assert!(shown.contains("too late"), "{shown}");
+    let ran = desk.run("farm plan").exits(0);
+    assert!(ran.stdout.contains("too late") && ran.stderr.contains("2 stakes (500"), "{ran:?}");
+}
+
+#[test]
+fn a_stake_that_will_be_lost_is_an_alert_until_the_loss_is_recorded() {
+    let desk = missed();
+    assert_eq!(metric(&desk, "poolctl_kale_stakes_missed"), "0");
+    desk.ripen();
+    // Each run that may see it first.
+    for line in ["work", "plant", "farm run --once"] {
+        let other = desk.fork();
+        let _clock = Clock::start(&other, 30);
+        let envelope = other.run(line).fails(5, "stake_lost");
+        let message = envelope["error"]["message"].as_str().unwrap();
+        assert!(message.contains("2 stakes (500") && message.contains("will be lost"), "{line}: {message}");
+        assert_eq!(envelope["error"]["details"]["blocks"], json!([1]), "{line}");
+        // A run that goes on for a while records the loss.
+        let alerts = open_alerts(&other);
+        assert!(
+            alerts.iter().any(|kind| ["work_missed", "stake_lost"].contains(&&**kind)),
+            "{line}: {alerts:?}"
+        );
+    }
+    let ran = desk.run("work").exits(5);
+    assert!(ran.stdout.contains("too late for work"), "{}", ran.stdout);
+    // It is said once: later runs go on, and record it when it is sure.
+    {
+        let other = desk.fork();
+        let _clock = Clock::start(&other, 30);
+        let ran = other.run("farm run --once").exits(0);
+        let told = |words: &str| ran.stdout.contains(words);
+        assert!(told("planted 2") && (told("2 stakes (500") || told("lost 2 (500")), "{}", ran.stdout);
+    }
+    desk.run("plant").json();
+    assert_eq!(desk.value::<i64>(OPENED), 2, "one for each farmer");
+    let health = desk.run("health --json").exits(5).last();
+    assert!(health.to_string().contains("will be lost: block 1: 250"), "{health}");
+    assert_eq!(metric(&desk, "poolctl_kale_stakes_missed"), "2");
+    assert_eq!(metric(&desk, "poolctl_kale_stake_missed_kale"), "500.0000000");
+    let report = report(&desk);
+    assert!(report.contains("will be lost") && report.contains("work_missed"));
+    // The harvest looks twice, and records the losses.
+    desk.run("harvest").ends();
+    desk.network.advance(12).unwrap();
+    desk.run("harvest").exits(5);
+    assert_eq!(outcomes(&desk, 1), ["lost", "lost"]);
+    let alerts = open_alerts(&desk);
+    assert!(
+        !alerts.contains(&"work_missed".to_owned()) && alerts.contains(&"stake_lost".to_owned()),
+        "{alerts:?}"
+    );
+    assert_eq!(metric(&desk, "poolctl_kale_stakes_missed"), "0");
+    assert_eq!(metric(&desk, "poolctl_kale_stakes_lost_total{pooler=\"north\"}"), "2");
+    assert_eq!(metric(&desk, "poolctl_kale_stake_lost_kale{pooler=\"north\"}"), "500.0000000");
+    assert_eq!(desk.value::<i64>(OPENED), 2);
+    desk.is_sound();
+}
+
+/// Alerts on stakes that will be lost that were opened so far.
+const OPENED: &str =
+    "SELECT count(*) FROM events WHERE kind = 'farm.alert.opened' AND payload LIKE '%work_missed%'";
+
+#[test]
+fn a_service_tells_what_will_be_lost_and_goes_on() {
+    let desk = missed();
+    desk.ripen();
+    let clock = Clock::start(&desk, 40);
+    let child = desk.run("farm run --json").spawn();
+    until("the losses are recorded", || outcomes(&desk, 1) == ["lost", "lost"]);
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let ran = ended(child);
+    drop(clock);
+    assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
+    let lines: Vec<Value> = ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told: Vec<&Value> = lines.iter().filter(|line| line["type"] == "missed").collect();
+    assert_eq!(told.len(), 2, "{}", ran.stdout);
+    assert!(told.iter().all(|line| line["block"] == 1 && line["stake"] == "250.0000000"), "{told:?}");
+    let data = &lines.last().unwrap()["data"];
+    assert_eq!((&data["lost"], &data["lost_stake"]), (&json!(2), &json!("500.0000000")), "{data}");
+    desk.is_sound();
+}
+
+#[test]
+fn health_knows_of_a_stake_that_will_be_lost_though_no_run_has_looked() {
+    let desk = missed();
+    let find = |desk: &Desk| {
+        let health = desk.run("health --json").ends().1.last();
+        let kinds = health["data"]["troubles"].as_array().unwrap().iter();
+        kinds.filter(|trouble| trouble["kind"] == "work_missed").count()
+    };
+    assert_eq!((find(&desk), metric(&desk, "poolctl_kale_stakes_missed")), (0, "0".to_owned()));
+    // The run was killed after the plant, and nobody came back for as long as the block lasts.
+    desk.sqlite().execute("UPDATE plantings SET at = at - 331", []).unwrap();
+    assert_eq!((find(&desk), metric(&desk, "poolctl_kale_stakes_missed")), (2, "2".to_owned()));
+    assert!(report(&desk).contains("work_missed"));
+    assert_eq!(open_alerts(&desk), [""; 0]);
+}
+
+#[test]
+fn work_of_a_stranger_in_an_overdue_block_ends_the_alert() {
+    let desk = missed();
+    desk.ripen();
+    desk.run("work").exits(5);
+    assert_eq!(open_alerts(&desk), ["work_missed"]);
+    for farmer in &desk.farmers {
+        desk.work(farmer, 0);
+    }
+    desk.run("plant").json();
+    assert_eq!(desk.run("harvest").json()["harvested"], 2);
+    assert_eq!(open_alerts(&desk), [""; 0]);
+    assert_eq!(metric(&desk, "poolctl_kale_stakes_missed"), "0");
     desk.is_sound();
 }

@@ -31,6 +31,7 @@ mod reconcile;
 mod round;
 mod run;
 mod same;
+mod scheduled;
 mod secrets;
 mod strategy;
 mod stuck;

@@ -16,7 +16,7 @@ use stellar::xdr::{
 fn alerts(desk: &Desk) -> Vec<String> {
     desk.column(
         "SELECT kind || ' ' || subject FROM farm_alerts
-         WHERE closed_at IS NULL AND kind NOT IN ('stake_lost', 'pail_missing') ORDER BY 1",
+         WHERE closed_at IS NULL AND kind NOT IN ('stake_lost', 'work_missed', 'pail_missing') ORDER BY 1",
     )
 }
 

@@ -78,10 +78,9 @@ fn lived() -> Desk {
     let stranger = desk.stranger();
     for block in 0..5 {
         desk.ripen();
-        desk.run("plant").exits(0);
+        desk.run("plant").exits_one_of(&[0, 5]);
         if block > 0 {
-            let (_, ran) = desk.run("harvest").ends();
-            assert!([0, 3].map(Some).contains(&ran.code), "{ran:?}");
+            desk.run("harvest").exits_one_of(&[0, 5]);
         }
         desk.network.advance(2).unwrap();
         let index = desk.farm().index;

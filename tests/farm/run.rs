@@ -147,6 +147,45 @@ fn a_run_that_is_killed_between_plant_and_work_is_taken_up_by_the_next() {
     desk.is_sound();
 }
 
+/// A service that is stopped with two pails planted and not worked.
+fn stopped(line: &str) -> (Desk, u32, Vec<Value>) {
+    let desk = Desk::with_farmers(2, 100 * KALE);
+    desk.configure("strategy.target_zeros = 12");
+    desk.ripen();
+    let index = desk.farm().index + 1;
+    let _ledgers = desk.ledgers();
+    let child = desk.run(line).arg("--json").spawn();
+    until("everybody has a nonce", || count(&desk, "nonces WHERE best_zeros >= 2") == 2);
+    terminate(&child);
+    let ran = ended(child);
+    assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
+    let lines = ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    (desk, index, lines)
+}
+
+#[test]
+fn a_service_that_is_stopped_says_what_is_at_stake_and_submits_what_it_has() {
+    let (desk, index, lines) = stopped("farm run");
+    let stopping = lines.iter().find(|line| line["type"] == "stopping").unwrap();
+    assert_eq!((&stopping["farmers"], &stopping["submits"]), (&json!(2), &json!(true)), "{stopping}");
+    assert_eq!((&stopping["block"], stopping["until"].is_string()), (&json!(index), true), "{stopping}");
+    let data = &lines.last().unwrap()["data"];
+    assert_eq!((&data["worked"], &data["at_stake"]), (&json!(2), &Value::Null), "{data}");
+    assert!(desk.farmers.iter().all(|farmer| desk.pail(farmer, index).unwrap().worked()));
+    desk.is_sound();
+}
+
+#[test]
+fn a_service_that_is_to_abandon_says_what_it_leaves() {
+    let (desk, index, lines) = stopped("farm run --abandon");
+    let stopping = lines.iter().find(|line| line["type"] == "stopping").unwrap();
+    assert_eq!((&stopping["farmers"], &stopping["submits"]), (&json!(2), &json!(false)), "{stopping}");
+    let data = &lines.last().unwrap()["data"];
+    assert_eq!((&data["worked"], &data["at_stake"]["farmers"]), (&json!(0), &json!(2)), "{data}");
+    assert!(desk.farmers.iter().all(|farmer| !desk.pail(farmer, index).unwrap().worked()));
+    assert_eq!(count(&desk, "operations WHERE kind = 'work'"), 0);
+}
+
 #[test]
 fn a_second_run_leaves_the_farm_to_the_first() {
     let desk = desk(1);

@@ -120,9 +120,10 @@ pub const STAKES: &str = "kale.cap_stake = false\nstrategy.target_zeros = 4";
 
 /// Two farmers with pails in block 1.
 pub fn planted() -> Desk {
-    let desk = Desk::with_farmers(2, 1_000 * KALE);
-    desk.configure(STAKES);
-    desk.ripen();
+    planted_on(ripe())
+}
+
+fn planted_on(desk: Desk) -> Desk {
     desk.run("plant").exits(0);
     desk.network.advance(2).unwrap();
     desk
@@ -135,7 +136,12 @@ pub fn ground() -> Desk {
 
 /// As [`planted`]; everybody has a nonce, and the block is so many seconds old.
 pub fn ground_at(age: u64) -> Desk {
-    let desk = planted();
+    ground_on(ripe(), age)
+}
+
+/// The same on a desk as [`ripe`] gives it.
+pub fn ground_on(ripe: Desk, age: u64) -> Desk {
+    let desk = planted_on(ripe);
     let saved = || desk.value::<i64>("SELECT count(*) FROM nonces WHERE best_zeros >= 4") == 2;
     let mut child = desk.run("work").spawn();
     until("both have a nonce", saved);
@@ -150,7 +156,7 @@ pub fn rolled() -> Desk {
     let desk = planted();
     desk.work(&desk.farmers[0], 1);
     desk.ripen();
-    desk.run("plant").exits(0);
+    desk.run("plant").exits(5);
     let first = "INSERT INTO harvests (farmer_id, block_index, outcome, stake, reward, ledger, reason, at)
         SELECT farmer_id, block_index, 'failed', stake, '0', 1, 'missing', 0 FROM open_pails
         WHERE block_index = 1 AND farmer_id = ?1";

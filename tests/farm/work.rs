@@ -4,14 +4,15 @@ use crate::desk::{Desk, Farmer, KALE, Ledgers, XLM, ended, until};
 use crate::same;
 use ed25519_dalek::SigningKey;
 use poolctl_sandbox::fault::Fault as Wrong;
+use poolctl_testkit::Proxy;
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::process::Child;
 
 /// Farmers that are planted in a fresh block whose range of zeros is not set; `strategy.target_zeros` is what counts then.
 fn planted(count: usize, zeros: u32) -> Desk {
     let desk = Desk::with_farmers(count, 100 * KALE);
-    desk.configure(&format!("strategy.target_zeros = {zeros}"));
+    desk.configure(&format!("kale.cap_stake = false\nstrategy.target_zeros = {zeros}"));
     desk.ripen();
     desk.run("plant").exits(0);
     desk
@@ -132,18 +133,99 @@ fn a_killed_run_goes_on_where_it_was() {
 }
 
 #[test]
-fn a_terminated_run_saves_submits_nothing_early_and_can_go_on() {
+fn a_terminated_run_that_is_to_abandon_saves_submits_nothing_and_can_go_on() {
     let desk = planted(1, 12);
     let index = desk.farm().index;
-    let (child, ledgers) = working(&desk, "work");
+    let (child, ledgers) = working(&desk, "work --abandon");
     until("something is saved", || has_ground(&desk, 1, 2));
     signal(&child, Signal::TERM);
     let envelope = done(child, 75);
     assert_eq!(envelope["error"]["code"], "interrupted");
+    assert_eq!(envelope["data"]["at_stake"]["farmers"], 1, "{envelope}");
     drop(ledgers);
     assert!(!desk.pail(&desk.farmers[0], index).unwrap().worked());
     desk.age(281);
     assert_eq!(desk.run("work").json()["worked"], 1, "the time to submit has come");
+}
+
+#[test]
+fn a_terminated_run_says_what_is_at_stake_and_submits_what_it_has() {
+    let desk = planted(2, 12);
+    let index = desk.farm().index;
+    let (child, _ledgers) = working(&desk, "work");
+    until("something is saved", || has_ground(&desk, 2, 2));
+    signal(&child, Signal::TERM);
+    let ran = ended(child);
+    assert_eq!(ran.code, Some(75), "{}\n{}", ran.stdout, ran.stderr);
+    assert!(ran.stderr.contains("stopping: ") && ran.stderr.contains("of 2 farmers"), "{}", ran.stderr);
+    let envelope = ran.last();
+    assert_eq!(envelope["error"]["code"], "interrupted");
+    assert_eq!((&envelope["data"]["worked"], &envelope["data"]["at_stake"]), (&json!(2), &Value::Null));
+    for farmer in &desk.farmers {
+        let pail = desk.pail(farmer, index).unwrap();
+        assert!(pail.zeros.unwrap() >= 2, "{pail:?}");
+    }
+    // What is found later is better.
+    desk.age(281);
+    desk.run("work").json();
+    desk.is_sound();
+}
+
+#[test]
+fn a_second_signal_stops_at_once() {
+    let desk = planted(1, 12);
+    let index = desk.farm().index;
+    desk.network.advance(1).unwrap();
+    // No ledger closes: what is sent is in none.
+    let child = desk.run("work").arg("--json").spawn();
+    until("something is saved", || has_ground(&desk, 1, 2));
+    signal(&child, Signal::TERM);
+    until("it is sent", || {
+        desk.value::<i64>("SELECT count(*) FROM operations WHERE kind = 'work' AND state = 'sent'") == 1
+    });
+    signal(&child, Signal::TERM);
+    assert_eq!(ended(child).code, Some(75));
+    assert!(!desk.pail(&desk.farmers[0], index).unwrap().worked());
+    // The next run settles it.
+    desk.age(281);
+    let (_, ran) = desk.run("work").ends();
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(desk.pail(&desk.farmers[0], index).unwrap().worked());
+}
+
+/// A chain whose ledgers stand still: whoever waits for one gives up by this machine's clock, and asks more and more rarely.
+#[test]
+fn a_chain_that_stands_still_is_not_waited_for_without_end() {
+    let still = |desk: Desk, line: &str, more: &str| {
+        let proxy = Proxy::start(&desk.network.url()).unwrap();
+        desk.write_config(&[proxy.url()], &format!("stellar.tx_valid_sec = 10\n{more}"));
+        let child = desk.run(line).arg("--json").spawn();
+        (child, proxy, desk)
+    };
+    // 11 seconds of the block are left, its work is due in one.
+    let desk = planted(1, 12);
+    desk.age(288);
+    let ripe = planted(1, 12);
+    ripe.ripen();
+    let (target, late) = ("strategy.target_zeros = 12", "kale.work_margin_sec = 1");
+    let runs = [
+        (still(desk.fork(), "work --deadline 299s", target), 75),
+        (
+            still(
+                desk,
+                "farm run --once --deadline 299s",
+                &format!("{target}\n{late}\nkale.plant_cutoff_sec = 1"),
+            ),
+            75,
+        ),
+        (still(ripe, "plant", ""), 76),
+    ];
+    for ((child, proxy, _desk), code) in runs {
+        let ran = ended(child);
+        assert_eq!(ran.code, Some(code), "{}\n{}", ran.stdout, ran.stderr);
+        let asked = proxy.http_count();
+        assert!(asked < 500, "{asked} requests");
+    }
 }
 
 #[test]
@@ -171,9 +253,13 @@ fn what_failed_in_a_ledger_is_tried_again_in_the_next() {
 fn too_late_nothing_is_sent() {
     let desk = planted(1, 4);
     desk.age(299);
-    let data = desk.run("work").json();
+    let data = desk.run("work").fails(5, "stake_lost")["data"].clone();
     assert_eq!((data["worked"].as_u64(), &data["deadline"]), (Some(0), &Value::Null));
+    assert_eq!(data["will_be_lost"]["stakes"], 1, "{data}");
     assert_eq!(desk.value::<i64>("SELECT count(*) FROM operations WHERE kind = 'work'"), 0);
+    // Once said, it is known.
+    let shown = desk.run("work").exits(0).stdout;
+    assert!(shown.contains("too late for work") && shown.contains("1 stake ("), "{shown}");
 }
 
 #[test]
@@ -188,8 +274,9 @@ fn a_block_that_rolls_over_ends_the_work_and_nothing_is_submitted() {
     desk.plant(&stranger(&desk), 0);
     assert_eq!(desk.farm().index, index + 1);
     signal(&child, Signal::CONT);
-    let envelope = done(child, 1);
-    assert_eq!(envelope["error"]["code"], "work_missed");
+    let envelope = done(child, 5);
+    assert_eq!(envelope["error"]["code"], "stake_lost");
+    assert_eq!(envelope["data"]["will_be_lost"]["stakes"], 2, "{envelope}");
     for line in envelope["data"]["farmers"].as_array().unwrap() {
         assert_eq!((line["status"].as_str(), line["reason"].as_str()), (Some("failed"), Some("rolled_over")));
     }

@@ -36,7 +36,7 @@ fn furnished() -> Home {
              FROM assets, (VALUES (1, 'growth'), (2, 'great'));
              INSERT INTO oracle_feeds (id, name, asset, kind, fixed_price_e18, max_staleness_sec, added_at)
              SELECT 1, 'growth-usd', address, 'fixed', '1', 60, 1 FROM assets;
-             INSERT INTO farmers SELECT 'c0ffee', '{FARMER}', id, 'active', 0, NULL, 1, 1
+             INSERT INTO farmers SELECT 'c0ffee', '{FARMER}', id, 'active', 0, NULL, 1, 1, NULL
              FROM poolers WHERE name = 'north';"
         ))
         .unwrap();
@@ -84,10 +84,13 @@ fn commands_flags_and_fixed_values() {
     assert_eq!(
         ask(&home, &["poolctl", "poo"]),
         [
-            ("pool".to_owned(), "Add, list and show pools, and members' positions in them".to_owned()),
+            (
+                "pool".to_owned(),
+                "Add, change, list and show pools, and members' positions in them".to_owned()
+            ),
             (
                 "pooler".to_owned(),
-                "Add and list poolers: who works for a group of farmers, and how rewards are split"
+                "Add, change and list poolers: who works for a group of farmers, and how rewards are split"
                     .to_owned()
             ),
         ]

@@ -39,31 +39,7 @@ fn each_config_is_sound() {
 #[test]
 fn systemd_accepts_the_units_of_the_pools_and_their_hardening() {
     systemd_accepts(BINARY, "pools", &["poolctl-pools.service", "poolctl-pools.timer"]);
-}
-
-/// Every command of the unit is one that poolctl takes, in the order in which one builds on the other.
-#[test]
-fn the_unit_runs_commands_that_there_are() {
-    let unit = text("pools/poolctl-pools.service");
-    let starts: Vec<&str> = unit.lines().filter_map(|line| line.strip_prefix("ExecStart=")).collect();
-    let words: Vec<&str> = starts
-        .iter()
-        .filter_map(|line| line.trim_start_matches('-').strip_prefix("/usr/local/bin/poolctl "))
-        .collect();
-    assert_eq!(words.len(), starts.len());
-    let home = Home::ready();
-    home.write_private("ping-url", "http://127.0.0.1:1");
-    for line in &words {
-        let here = home.path().to_str().unwrap();
-        let line = line.replace("${STATE_DIRECTORY}", here).replace("${CREDENTIALS_DIRECTORY}", here);
-        let ran = home.run(&line).env("RPC_URLS", "http://127.0.0.1:1").exits_one_of(&[0, 2, 5, 75]);
-        assert!(
-            !ran.stderr.contains("unexpected argument") && !ran.stderr.contains("unrecognized"),
-            "{line}: {ran:?}"
-        );
-    }
-    assert!(home.path().join("poolctl.prom").exists());
-    assert!(!starts.last().unwrap().starts_with('-'), "the judgement is the unit's own");
+    systemd_accepts(BINARY, "schedule", &["poolctl.service"]);
 }
 
 /// What moves value asks on a terminal: where there is none, each command agrees to it beforehand.
@@ -86,7 +62,10 @@ fn what_runs_unattended_agrees_to_what_moves_value() {
     for (name, text) in &texts {
         for line in text.lines().filter(|line| !line.trim_start().starts_with('#')) {
             for command in line.split([';', '&', '|']) {
-                if ["reward cycle", "farm run", "work submit"].iter().any(|words| command.contains(words)) {
+                if ["reward cycle", "farm run", "work submit", "poolctl run"]
+                    .iter()
+                    .any(|words| command.contains(words))
+                {
                     assert!(command.split_whitespace().any(|word| word == "--yes"), "{name}: {line}");
                     seen += 1;
                 }
@@ -94,6 +73,21 @@ fn what_runs_unattended_agrees_to_what_moves_value() {
         }
     }
     assert!(seen >= 10, "{seen} commands: some are not seen");
+}
+
+/// Nothing hides how a command of a schedule ended, nor what it wrote.
+#[test]
+fn what_is_scheduled_hides_nothing() {
+    for folder in ["farm", "pools", "schedule"] {
+        for name in names(folder) {
+            let text = text(&format!("{folder}/{name}"));
+            let lines = text.lines().filter(|line| !line.starts_with('#'));
+            for line in lines.filter(|line| line.contains("poolctl") || line.contains("Exit")) {
+                let hides = ["/dev/null", "&&", "=-", "SuccessExitStatus", "|| true"];
+                assert!(!hides.iter().any(|sign| line.contains(sign)), "{folder}/{name}: {line}");
+            }
+        }
+    }
 }
 
 #[test]

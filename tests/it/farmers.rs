@@ -434,3 +434,62 @@ fn the_address_of_a_secret_is_that_of_the_sdk() {
         shown.expose_secret()
     );
 }
+
+#[test]
+fn a_farmer_has_a_name_and_is_found_by_it_or_the_beginning_of_the_rest() {
+    let home = Home::farming();
+    let ada = home.farm(&format!("{REGISTER} --name ada")).json();
+    let bob = home.farm(REGISTER).json();
+    assert_eq!((&ada["name"], &bob["name"]), (&"ada".into(), &Value::Null));
+    let (id, address) = (text(&ada["id"]).to_owned(), text(&ada["address"]).to_owned());
+    for name in ["ada", &id, &address, &id[..13], &id[..13].to_uppercase(), &address[..20]] {
+        assert_eq!(home.run(&format!("farmer show {name}")).json()["id"], ada["id"], "{name}");
+    }
+    let listed = home.run("farmer list").ok();
+    assert!(listed.starts_with("FARMER ") && listed.contains("NAME") && listed.contains(" ada "), "{listed}");
+    // Another name, the same again, none.
+    let set = |who: &str, name: &str| home.args(["farmer", "set", who, "--name", name]);
+    let named = set(text(&bob["id"]), "Bob of the Hill").json();
+    assert_eq!((&named["changed"], &named["name"]), (&true.into(), &"Bob of the Hill".into()));
+    let before = home.snapshot();
+    assert_eq!(set("Bob of the Hill", "Bob of the Hill").json()["changed"], false);
+    assert_eq!(home.args(["farmer", "set", "ada", "--name", "eve", "--dry-run"]).json()["name"], "eve");
+    let long = "x".repeat(65);
+    for (bad, code) in [
+        ("Bob of the Hill", "conflict"),
+        ("", "invalid_value"),
+        (" ada", "invalid_value"),
+        ("a\nb", "invalid_value"),
+        (&*long, "invalid_value"),
+        (&*id, "invalid_value"),
+        (&*address, "invalid_value"),
+        ("0x00000000000000000000000000000000000000a1", "invalid_value"),
+    ] {
+        let envelope = set("ada", bad).fails(2, code);
+        assert!(envelope["error"]["hint"].is_string(), "{envelope}");
+        let register =
+            ["farmer", "register", "--pooler", "north", "--stake-percentage", "0.1", "--name", bad];
+        home.args(register).env("POOLCTL_KEYS_IDENTITY_FILE", "identity.txt").fails(2, code);
+        assert_eq!(home.snapshot(), before, "{bad}");
+    }
+    assert_eq!(set("Bob of the Hill", "none").json()["name"], Value::Null);
+    // A name goes before the beginning of an id.
+    set(text(&bob["id"]), &id[..8]).json();
+    assert_eq!(home.run(&format!("farmer show {}", &id[..8])).json()["id"], bob["id"]);
+    assert_eq!(home.run(&format!("farmer show {}", &id[..9])).json()["id"], ada["id"]);
+    let envelope = home.run("farmer show aba").fails(2, "unknown_farmer");
+    assert_eq!(envelope["error"]["hint"], "did you mean \"ada\"?");
+    // Addresses that begin alike: all of them are named.
+    let twin = format!("{}{}", &address[..30], "A".repeat(26));
+    let sql =
+        "INSERT INTO farmers SELECT 'f', ?1, pooler_id, status, 0, NULL, 9, 9, 'twin' FROM farmers LIMIT 1";
+    home.sqlite().execute(sql, [&twin]).unwrap();
+    let envelope = home.run(&format!("farmer show {}", &address[..10])).fails(2, "ambiguous");
+    let said = text(&envelope["error"]["message"]);
+    assert!(said.contains("\"ada\" (") && said.contains("\"twin\" ("), "{said}");
+    assert_eq!(envelope["error"]["details"]["candidates"].as_array().unwrap().len(), 2);
+    // A secret that is typed by mistake is never repeated.
+    let (_, secret) = key();
+    let envelope = home.run(&format!("farmer show {secret}")).fails(2, "unknown_farmer");
+    assert!(!envelope.to_string().contains(&secret[1..]), "{envelope}");
+}

@@ -34,7 +34,7 @@ fn facts(age: u64) -> String {
              ('sync', {then}, 3, NULL, NULL);
          INSERT INTO poolers (id, name, capacity, reward_split_ppm, platform_fee_ppm, added_at)
              VALUES ('p1', 'north', 10, 200000, 50000, 1);
-         INSERT INTO farmers VALUES ('f1', '{FARMER}', 'p1', 'active', 250000, NULL, 1, unixepoch() - 9999999);
+         INSERT INTO farmers VALUES ('f1', '{FARMER}', 'p1', 'active', 250000, NULL, 1, unixepoch() - 9999999, NULL);
          INSERT INTO block_operations VALUES ('p1', 37, 1, 1, 1, '180000000', '7598104268', {then}),
              ('p1', 36, 1, 1, 1, '180000000', '7598104268', unixepoch() - 9999999);
          INSERT INTO plantings (farmer_id, block_index, outcome, stake, at) VALUES ('f1', 37, 'planted', '180000000', {then}),

@@ -33,9 +33,12 @@ mod out_files;
 mod pings;
 mod poolers;
 #[cfg(feature = "sandbox")]
+mod quiet;
+#[cfg(feature = "sandbox")]
 mod report;
 #[cfg(feature = "sandbox")]
 mod sandbox;
+mod schedule;
 #[cfg(feature = "sandbox")]
 mod schema;
 mod settings;

@@ -94,6 +94,8 @@ fn the_metrics_say_what_the_state_says() {
         ("poolctl_farm_open_pails", "2"),
         ("poolctl_farm_held_pails", "1"),
         ("poolctl_farm_open_stake_kale", "18.5000005"),
+        ("poolctl_kale_stakes_missed", "0"),
+        ("poolctl_kale_stakes_lost_total{pooler=\"north\"}", "0"),
         ("poolctl_farm_farmers{status=\"active\"}", "1"),
         ("poolctl_farm_last_reward_kale{pooler=\"north\"}", "759.8104268"),
         ("poolctl_alerts_open{farmer=\"f1\"}", "1"),

@@ -96,7 +96,7 @@ fn each_edge_is_told_once_and_grouped() {
              INSERT INTO risk_violations (pool_id, rule, message, first_seen, last_seen, count)
                  VALUES (1, 'tvl_cap_exceeded', 'too much', unixepoch() - 90, unixepoch(), 2);
              INSERT INTO farmers VALUES ('f2', 'GBDVX4VELCDSQ54KQJYTNHXAHFLBCA77ZY2USQBM4CSHTTV7DME7KALE', 'p1',
-                 'active', 250000, NULL, 2, unixepoch());
+                 'active', 250000, NULL, 2, unixepoch(), NULL);
              INSERT INTO farm_alerts (subject, kind, message, first_seen, last_seen, count)
                  VALUES ('f1', 'pail_held', 'held', 1, 1, 1), ('f2', 'pail_held', 'held', 1, 1, 1);
              INSERT INTO oracle_alerts (feed_id, kind, message, first_seen, last_seen, count)

@@ -78,3 +78,49 @@ fn a_dry_run_says_the_same_and_writes_nothing() {
     assert_eq!((&planned["changed"], &planned["name"]), (&true.into(), &"north".into()));
     assert_eq!(home.snapshot(), before);
 }
+
+#[test]
+fn a_pooler_is_changed_and_its_terms_until_somebody_joins() {
+    let home = Home::farming();
+    home.run("pooler add south").ok();
+    let set = |more: &str| home.run(&format!("pooler set {more}"));
+    let now = set("south --capacity 7 --reward-split 0.3 --platform-fee 0.1").json();
+    assert_eq!((&now["changed"], &now["capacity"]), (&true.into(), &7.into()));
+    assert_eq!((&now["reward_split"], &now["platform_fee"]), (&"0.3".into(), &"0.1".into()));
+    let before = home.snapshot();
+    assert_eq!(set("south --capacity 7 --reward-split 0.3").json()["changed"], false);
+    assert_eq!(set("south --name east --dry-run").json()["name"], "east");
+    assert_eq!(home.snapshot(), before);
+    assert_eq!(set("south --name east").json()["name"], "east");
+    let id = now["id"].as_str().unwrap();
+    home.run("pooler set south --capacity 8").fails(2, "unknown_pooler");
+    // By its id, or the beginning of that.
+    assert_eq!(set(&format!("{} --capacity 2", &id[..8].to_ascii_uppercase())).json()["name"], "east");
+    for _ in 0..2 {
+        home.farm("farmer register --pooler east --stake-percentage 0.5").ok();
+    }
+    let before = home.snapshot();
+    for (line, exit, code, needle) in [
+        ("pooler set east", 2, "usage", "--capacity"),
+        ("pooler set east --capacity 1", 2, "conflict", "has 2 farmers already"),
+        ("pooler set east --capacity=-1", 2, "usage", "--capacity"),
+        ("pooler set east --reward-split 0.4", 2, "conflict", "on its terms: these do not change"),
+        ("pooler set east --platform-fee 0.8", 2, "invalid_weight", "more than the whole"),
+        ("pooler set east --reward-split 1.1", 2, "invalid_weight", "--reward-split"),
+        ("pooler set east --name north", 2, "conflict", "taken by another pooler"),
+        ("pooler set east --name a/b", 2, "invalid_value", "--name"),
+        ("pooler set est --capacity 9", 2, "unknown_pooler", "east"),
+    ] {
+        let envelope = home.run(line).fails(exit, code);
+        let error = &envelope["error"];
+        let said = format!("{} {}", error["message"], error["hint"]);
+        assert!(said.contains(needle), "{line}: {said}");
+        assert!(error["hint"].is_string(), "{line}: no hint");
+        assert_eq!(home.snapshot(), before, "{line}");
+    }
+    // What its farmers joined on may be said again.
+    assert_eq!(set("east --reward-split 0.3 --capacity 3").json()["changed"], true);
+    let events = home.run("events --kind pooler.changed --all").json();
+    assert_eq!(events["events"].as_array().unwrap().len(), 4);
+    home.run("state check").ok();
+}

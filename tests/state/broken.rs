@@ -169,7 +169,7 @@ const BREAKS: &[(&str, &str, &[&str])] = &[
     (
         "pails_are_accounted_for",
         "INSERT INTO poolers VALUES ('p', 'north', 9, 0, 0, 1, NULL);
-         INSERT INTO farmers VALUES ('f', 'GAAZI4TCR3TY5OJHCTJC2A4QSY6CJWJH5IAJTGKIN2ER7LBNVKOCCWN7', 'p', 'active', 0, NULL, 1, 1);
+         INSERT INTO farmers VALUES ('f', 'GAAZI4TCR3TY5OJHCTJC2A4QSY6CJWJH5IAJTGKIN2ER7LBNVKOCCWN7', 'p', 'active', 0, NULL, 1, 1, NULL);
          INSERT INTO plantings (farmer_id, block_index, outcome, stake, at) VALUES ('f', 7, 'planted', '0', 1);
          ",
         &["farmer f, block 7", "neither open nor ended"],
@@ -177,7 +177,7 @@ const BREAKS: &[(&str, &str, &[&str])] = &[
     (
         "pails_are_accounted_for",
         "INSERT INTO poolers VALUES ('p', 'north', 9, 0, 0, 1, NULL);
-         INSERT INTO farmers VALUES ('f', 'GAAZI4TCR3TY5OJHCTJC2A4QSY6CJWJH5IAJTGKIN2ER7LBNVKOCCWN7', 'p', 'active', 0, NULL, 1, 1);
+         INSERT INTO farmers VALUES ('f', 'GAAZI4TCR3TY5OJHCTJC2A4QSY6CJWJH5IAJTGKIN2ER7LBNVKOCCWN7', 'p', 'active', 0, NULL, 1, 1, NULL);
          INSERT INTO plantings (farmer_id, block_index, outcome, stake, at) VALUES ('f', 7, 'planted', '0', 1);
          INSERT INTO open_pails (block_index, farmer_id, stake, planted_ledger, due_time) VALUES (7, 'f', '0', 1, 1), (8, 'f', '0', 1, 1)",
         &["block 8", "without a plant"],
@@ -185,7 +185,7 @@ const BREAKS: &[(&str, &str, &[&str])] = &[
     (
         "stakes_equal_open_pails",
         "INSERT INTO poolers VALUES ('p', 'north', 9, 0, 0, 1, NULL);
-         INSERT INTO farmers VALUES ('f', 'GAAZI4TCR3TY5OJHCTJC2A4QSY6CJWJH5IAJTGKIN2ER7LBNVKOCCWN7', 'p', 'active', 0, NULL, 1, 1);
+         INSERT INTO farmers VALUES ('f', 'GAAZI4TCR3TY5OJHCTJC2A4QSY6CJWJH5IAJTGKIN2ER7LBNVKOCCWN7', 'p', 'active', 0, NULL, 1, 1, NULL);
          INSERT INTO plantings (farmer_id, block_index, outcome, stake, at) VALUES ('f', 7, 'planted', '5', 1);
          INSERT INTO open_pails (block_index, farmer_id, stake, planted_ledger, due_time) VALUES (7, 'f', '5', 1, 1)",
         &["farmer f: 5 in open pails"],
@@ -193,7 +193,7 @@ const BREAKS: &[(&str, &str, &[&str])] = &[
     (
         "harvests_equal_credits",
         "INSERT INTO poolers VALUES ('p', 'north', 9, 0, 0, 1, NULL);
-         INSERT INTO farmers VALUES ('f', 'GAAZI4TCR3TY5OJHCTJC2A4QSY6CJWJH5IAJTGKIN2ER7LBNVKOCCWN7', 'p', 'active', 0, NULL, 1, 1);
+         INSERT INTO farmers VALUES ('f', 'GAAZI4TCR3TY5OJHCTJC2A4QSY6CJWJH5IAJTGKIN2ER7LBNVKOCCWN7', 'p', 'active', 0, NULL, 1, 1, NULL);
          INSERT INTO plantings (farmer_id, block_index, outcome, stake, at) VALUES ('f', 7, 'planted', '5', 1);
          INSERT INTO harvests (farmer_id, block_index, outcome, stake, reward, at) VALUES ('f', 7, 'harvested', '5', '3', 1)",
         &["block 7: harvested, and recorded 0 times"],
@@ -201,7 +201,7 @@ const BREAKS: &[(&str, &str, &[&str])] = &[
     (
         "losses_equal_compensations",
         "INSERT INTO poolers VALUES ('p', 'north', 9, 0, 0, 1, NULL);
-         INSERT INTO farmers VALUES ('f', 'GAAZI4TCR3TY5OJHCTJC2A4QSY6CJWJH5IAJTGKIN2ER7LBNVKOCCWN7', 'p', 'active', 0, NULL, 1, 1);
+         INSERT INTO farmers VALUES ('f', 'GAAZI4TCR3TY5OJHCTJC2A4QSY6CJWJH5IAJTGKIN2ER7LBNVKOCCWN7', 'p', 'active', 0, NULL, 1, 1, NULL);
          INSERT INTO plantings (farmer_id, block_index, outcome, stake, at) VALUES ('f', 7, 'planted', '0', 1);
          INSERT INTO harvests (farmer_id, block_index, outcome, stake, reward, at) VALUES ('f', 7, 'lost', '0', '0', 1)",
         &["block 7: lost, and nobody is responsible"],

@@ -221,6 +221,7 @@ fn a_state_with_a_schema_of_its_own_is_refused_everywhere() {
             State::read(&place.path(), run()).unwrap_err(),
             State::glance(&place.path(), run()).unwrap_err(),
             State::scratch(&place.path(), run()).unwrap_err(),
+            State::rehearse(&place.path(), run(), Duration::ZERO).unwrap_err(),
             State::write_access(&place.path(), run(), &lock).unwrap_err(),
         ] {
             assert_eq!(e.code(), Code::StateCorrupt, "{e}");
@@ -363,7 +364,8 @@ fn every_connection_looks_at_what_it_reads() {
     let lock = place.lock();
     let scratch = State::scratch(&place.path(), run()).unwrap();
     let glance = State::glance(&place.path(), run()).unwrap();
-    for state in [place.reader(), glance, scratch, place.writer(&lock)] {
+    let rehearsal = State::rehearse(&place.path(), run(), Duration::ZERO).unwrap();
+    for state in [place.reader(), glance, scratch, rehearsal, place.writer(&lock)] {
         for (name, want) in
             [("cell_size_check", 1), ("trusted_schema", 0), ("foreign_keys", 1), ("query_only", 1)]
         {

@@ -15,8 +15,9 @@ fn farm(id: &str) -> Lease {
 }
 
 /// One of each kind, in the order in which they are taken.
-fn all() -> [Lease; 5] {
-    [Lease::Pools, farm("a"), farm("b"), Lease::Account("0xa1".to_owned()), Lease::Prune]
+fn all() -> [Lease; 6] {
+    let (schedule, account) = (Lease::Schedule("sync".to_owned()), Lease::Account("0xa1".to_owned()));
+    [schedule, Lease::Pools, farm("a"), farm("b"), account, Lease::Prune]
 }
 
 /// The right to write of another run than [`holder`].
@@ -36,6 +37,7 @@ fn a_second_holder_is_told_who_the_first_is() {
     let place = Place::fresh().orderly();
     let (first, second) = (place.lock(), other(&place, Duration::ZERO));
     for (lease, said) in all().iter().zip([
+        "the scheduled sync is held by",
         "the pools are held by",
         "the farm of pooler \"name of a\" is held by",
         "the farm of pooler \"name of b\" is held by",
@@ -118,7 +120,7 @@ fn who_takes_several_in_their_order_never_waits_for_ever() {
                 let lock = other(&place, Duration::from_mins(1));
                 for _ in 0..5 {
                     let leases: Vec<_> = all().iter().map(|lease| lock.lease(lease).unwrap()).collect();
-                    assert_eq!(leases.len(), 5);
+                    assert_eq!(leases.len(), all().len());
                 }
             });
         }

@@ -26,6 +26,7 @@ mod prune;
 mod refusals;
 mod report;
 mod rooms;
+mod schedule;
 mod statements;
 mod support;
 mod withdrawals;

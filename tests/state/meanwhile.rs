@@ -783,7 +783,7 @@ fn a_rescan_replaces_what_it_has_compared_and_nothing_else() {
             }
         });
         let mut work = WriteContext { progress: &hook, ..world.work(&mut state, &lock) };
-        let rescan = sync::rescan(&mut work, &world.net.chain, "p0", None, At::Latest);
+        let rescan = sync::rescan(&mut work, &world.net.chain, 1, None, At::Latest);
         let done =
             world.net.runtime.block_on(rescan).map(|done| done.corrections.len()).map_err(|e| e.code());
         let head = world.net.node.block_number().unwrap();

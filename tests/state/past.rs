@@ -87,7 +87,7 @@ pub fn begin(place: &Place, lock: &Lock) {
             tx.conn().execute("INSERT INTO poolers VALUES ('p', 'north', 9, 200000, 50000, 1, NULL)", [])?;
             for (id, address) in FARMERS {
                 tx.conn().execute(
-                    "INSERT INTO farmers VALUES (?1, ?2, 'p', 'active', 250000, NULL, 1, 1)",
+                    "INSERT INTO farmers VALUES (?1, ?2, 'p', 'active', 250000, NULL, 1, 1, NULL)",
                     params![id, address],
                 )?;
                 tx.event("farmer.registered", id, &json!({ "address": address }))?;
@@ -173,6 +173,7 @@ fn plant(tx: &Tx<'_>, hand: &FarmerRow, block: u32, fate: Fate) -> Result<()> {
                 forecast: None,
                 live_until: None,
                 held: None,
+                missed_at: None,
             };
             let operation = Some(sent(tx, "plant", hand, block, true)?);
             let trace = Trace { operation, ledger: Some(pail.planted_ledger), reason: None };

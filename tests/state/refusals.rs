@@ -79,7 +79,7 @@ fn once_means_once() {
         "INSERT INTO share_transfers SELECT pool_id, block_number + 1000, log_index, tx_hash, from_member, to_member,
              shares FROM share_transfers LIMIT 1",
         "INSERT INTO pools SELECT NULL, name || 'x', address, abi, asset, share_symbol, share_decimals, deploy_block,
-             max_rate_drop_ppm, added_at, NULL, NULL, '0', NULL, NULL, NULL, 0 FROM pools LIMIT 1",
+             max_rate_drop_ppm, added_at, NULL, NULL, '0', NULL, NULL, NULL, 0, NULL FROM pools LIMIT 1",
         "INSERT INTO members SELECT NULL, address, NULL, added_at FROM members LIMIT 1",
         "INSERT INTO reward_emissions SELECT * FROM reward_emissions LIMIT 1",
     ] {

@@ -37,7 +37,7 @@ fn a_year(place: &Place) {
              FROM members WHERE id > 1000;
          INSERT INTO poolers VALUES ('p', 'north', 500, 0, 0, 1, NULL);
          WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100)
-         INSERT INTO farmers SELECT printf('f%03d', i), printf('G%055d', i), 'p', 'active', 1, NULL, 1, 1 FROM n;
+         INSERT INTO farmers SELECT printf('f%03d', i), printf('G%055d', i), 'p', 'active', 1, NULL, 1, 1, NULL FROM n;
          WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300)
          INSERT INTO harvests (farmer_id, block_index, outcome, stake, reward, forecast, reason, at)
          SELECT f.id, n.i, CASE WHEN n.i = 290 AND f.id = 'f001' THEN 'lost' ELSE 'harvested' END, '10',

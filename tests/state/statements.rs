@@ -18,6 +18,7 @@ pub struct Statement {
 type Filling = &'static [(&'static str, &'static str)];
 
 const FILLINGS: &[(&str, &[Filling])] = &[
+    ("kale/record/rows/pails.rs", &[&[("BLOCK_SECONDS", "300"), ("TOLD_BY", "30")]]),
     (
         "state/alert.rs",
         &[
@@ -64,8 +65,8 @@ const FILLINGS: &[(&str, &[Filling])] = &[
         "vault/feed/feeds.rs",
         &[
             &[("clause", "ORDER BY id")],
-            &[("clause", "WHERE asset = ?1 ORDER BY id")],
-            &[("clause", "WHERE asset IN (?1, ?2) ORDER BY id")],
+            &[("clause", "WHERE removed_at IS NULL ORDER BY id")],
+            &[("clause", "WHERE asset = ?1 AND removed_at IS NULL ORDER BY id")],
         ],
     ),
     (
@@ -180,6 +181,7 @@ const STRUCTURE: &[(&str, &str)] = &[
     ("state/file/open.rs", "PRAGMA application_id = "),
     ("state/file/open.rs", "BEGIN"),
     ("state/file/open.rs", "COMMIT"),
+    ("state/file/open.rs", "ROLLBACK"),
     ("state/prune/archive.rs", "BEGIN"),
     ("state/prune/archive.rs", "CREATE INDEX "),
     ("state/file/steps.rs", "BEGIN IMMEDIATE; "),

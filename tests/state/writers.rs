@@ -4,6 +4,7 @@ use crate::support::{Place, holder, run};
 use base::{Code, Error, Part, Stop};
 use serde_json::json;
 use state::{Lock, Permit, State, meta_get};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 fn data_version(state: &State) -> String {
@@ -25,6 +26,7 @@ fn nothing_is_written_but_through_write() {
     refused(&state);
     refused(&place.reader());
     refused(&State::scratch(&place.path(), run()).unwrap());
+    refused(&State::rehearse(&place.path(), run(), Duration::ZERO).unwrap());
     state.write(Permit::of(&lock), |tx| Ok(tx.conn().execute(insert, [])?)).unwrap();
     refused(&state);
     // A transaction of one's own is no way around it.
@@ -72,6 +74,78 @@ fn a_dry_run_writes_to_a_copy() {
     let events = |state: &State| state::verify_chain(state.conn()).unwrap();
     let (copy, file) = (events(&scratch), events(&place.reader()));
     assert_eq!((&copy.broken, copy.events), (&None, file.events + 1));
+}
+
+#[test]
+fn a_rehearsal_sees_what_it_wrote_and_nothing_of_it_lasts() {
+    let place = Place::lived_in();
+    let count = |state: &State| state::verify_chain(state.conn()).unwrap().events;
+    let (reader, lock) = (place.reader(), place.lock());
+    let (had, mut other) = (count(&reader), place.writer(&lock));
+    other.conn().busy_timeout(Duration::ZERO).unwrap();
+    let event = |state: &mut State, permit| state.write(permit, |tx| tx.event("kind", "subject", &json!({})));
+
+    let mut state = State::rehearse(&place.path(), run(), Duration::ZERO).unwrap();
+    let written = state.rehearsal().unwrap();
+    // Before its first write nobody waits; from then on other writers do, and readers do not.
+    event(&mut other, Permit::of(&lock)).unwrap();
+    for more in 1..=2 {
+        event(&mut state, Permit::dry_run()).unwrap();
+        assert!(written.load(Ordering::Relaxed));
+        assert_eq!((count(&state), count(&reader)), (had + 1 + more, had + 1));
+        assert_eq!(event(&mut other, Permit::of(&lock)).unwrap_err().code(), Code::StateLocked);
+    }
+    let refused = state.conn().execute("DELETE FROM meta", []).unwrap_err();
+    assert!(refused.to_string().contains("readonly"), "{refused}");
+    state.after_bulk(u64::MAX).unwrap();
+
+    // What fails takes all of it back.
+    let failed = state.write(Permit::dry_run(), |tx| {
+        tx.event("kind", "subject", &json!({}))?;
+        Err::<(), _>(Error::new(Code::Drift, "no"))
+    });
+    assert_eq!(failed.unwrap_err().code(), Code::Drift);
+    assert!(!written.load(Ordering::Relaxed));
+    assert_eq!(count(&state), had + 1);
+    event(&mut other, Permit::of(&lock)).unwrap();
+
+    event(&mut state, Permit::dry_run()).unwrap();
+    drop(state);
+    event(&mut other, Permit::of(&lock)).unwrap();
+    assert_eq!(count(&reader), had + 3);
+}
+
+/// Bytes that this thread has read and written.
+fn traffic() -> [u64; 2] {
+    let text = std::fs::read_to_string("/proc/thread-self/io").unwrap();
+    ["rchar: ", "wchar: "]
+        .map(|name| text.lines().find_map(|line| line.strip_prefix(name)).unwrap().parse().unwrap())
+}
+
+#[test]
+fn a_rehearsal_copies_nothing() {
+    const MIB: u64 = 1 << 20;
+    let place = Place::lived_in();
+    let ballast = "INSERT INTO farm_alerts (subject, kind, message, first_seen, last_seen, count, closed_at)
+         VALUES ('gone', 'not_ready', hex(zeroblob(40000000)), 0, 0, 1, 1)";
+    place.outsider().execute(ballast, []).unwrap();
+    let before = std::fs::read(place.path()).unwrap();
+    assert!(before.len() as u64 > 64 * MIB);
+    let spent = |body: &dyn Fn()| {
+        let before = traffic();
+        body();
+        let after = traffic();
+        [0, 1].map(|which| after[which] - before[which])
+    };
+    let [read, wrote] = spent(&|| {
+        let mut state = State::rehearse(&place.path(), run(), Duration::ZERO).unwrap();
+        state.write(Permit::dry_run(), |tx| tx.event("kind", "subject", &json!({}))).unwrap();
+        assert!(state::last_event(state.conn()).unwrap() > 0);
+    });
+    assert!(read < MIB && wrote < MIB, "{read} {wrote}");
+    let [read, _] = spent(&|| drop(State::scratch(&place.path(), run()).unwrap()));
+    assert!(read > 64 * MIB, "a copy reads all of it: {read}");
+    assert!(std::fs::read(place.path()).unwrap() == before, "the file is as it was");
 }
 
 #[test]

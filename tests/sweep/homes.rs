@@ -20,6 +20,7 @@ pub const BARE: &[Row] = &[Row::new("init")];
 pub const NEW: &[Row] = &[
     Row::new("pooler add north"),
     Row::new("member add 0x00000000000000000000000000000000000000a1 --name ann"),
+    Row::new("member rename 0x0000 ann").after(&["member add 0x00000000000000000000000000000000000000a1"]),
     Row::new("config set oracle.cache_ttl_sec 60"),
     Row::new("state backup copy.sqlite"),
 ];
@@ -27,11 +28,12 @@ pub const NEW: &[Row] = &[
 /// With a pooler and a farmer.
 pub const LOCAL: &[Row] = &[
     Row::new("pooler add south --capacity 9"),
+    Row::new("pooler set north --name south --capacity 9"),
     Row::new("farmer import --pooler north --stake-percentage 0.5").input("{secret}"),
     Row::new("farmer import --sponsor").input("{secret}"),
     Row::new("farmer import --submitter").input("{secret}"),
     Row::new("farmer register --pooler north --stake-percentage 0.25"),
-    Row::new("farmer set {farmer} --stake-percentage 0.75"),
+    Row::new("farmer set {farmer} --stake-percentage 0.75 --name ada"),
     Row::new("farmer export-key {farmer} --yes"),
     Row::new("config set oracle.cache_ttl_sec 60"),
     Row::new("config unset oracle.cache_ttl_sec").after(&["config set oracle.cache_ttl_sec 60"]),
@@ -52,6 +54,10 @@ pub const POOLS: &[Row] = &[
     Row::new("sync"),
     Row::new("pool add third {third}"),
     Row::new("pool rescan growth"),
+    Row::new("pool set growth --max-rate-drop 0.25 --symbol GRO"),
+    Row::new("pool rename growth main"),
+    Row::new("pool retire third").after(&["pool add third {third}"]),
+    Row::new("pool retire third --undo").after(&["pool add third {third}", "pool retire third"]),
     Row::new("member add {bob} --name bob"),
     Row::new("withdrawal request stable alice 1 --idempotency-key k"),
     Row::new("withdrawal complete 1 --tx {gone}").after(&["withdrawal request stable alice 1"]),
@@ -66,6 +72,8 @@ pub const POOLS: &[Row] = &[
     Row::new("reward export {epoch} --merkle --format json --output export.json"),
     Row::new("oracle add six --asset {six_asset} --address {six_feed}"),
     Row::new("oracle add fixed --asset USD --kind fixed --price 1"),
+    Row::new("oracle set growth-usd --min 1"),
+    Row::new("oracle remove growth-usd"),
     Row::new("oracle fetch"),
     Row::new("oracle check"),
     Row::new("oracle get {asset} --refresh"),

@@ -1,7 +1,8 @@
 //! Every command that writes, disturbed at its syscalls – killed, EIO, ENOSPC – and run again: the same end as undisturbed.
 //!
 //! A few points of each command in every run of the tests, others with another `SWEEP_SEED`; as many as wanted of each
-//! with `SWEEP_POINTS=N`, and all that there are with `SWEEP_POINTS=all` (thousands). And pairs of them at the same moment.
+//! with `SWEEP_POINTS=N`, and all that there are with `SWEEP_POINTS=all` (thousands). Some once more beside a farm at work and a
+//! reader. And pairs of them at the same moment.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -12,6 +13,8 @@
     reason = "a test stops at the first surprise, and looks into what the library protects"
 )]
 
+mod busy;
+mod dry;
 mod facts;
 mod farm;
 mod homes;

@@ -48,9 +48,19 @@ impl<P: Place> World<P> {
     fn pairs(&self) -> Vec<[&'static Row; 2]> {
         let rows: Vec<&Row> = self.own.iter().chain(&self.others).copied().collect();
         let of = |first: usize| rows.iter().skip(first).map(move |second| (first, *second));
-        (0..self.own.len()).flat_map(of).map(|(first, second)| [rows[first], second]).collect()
+        let pairs = (0..self.own.len()).flat_map(of).map(|(first, second)| [rows[first], second]);
+        pairs.filter(|pair| !meets_in_the_state(pair)).collect()
     }
 }
+
+/// Whether one puts a nonce into the state that the other may take up, or not: there is another test of that.
+fn meets_in_the_state(pair: &[&Row; 2]) -> bool {
+    let has = |words: &str| pair.iter().any(|row| row.line.starts_with(words));
+    has("work submit") && has(LEAVES)
+}
+
+/// The command that leaves a farm to whoever is at work there, and ends.
+const LEAVES: &str = "farm run --once";
 
 /// How two commands ended, in the order of their pair, and what is so afterwards.
 struct End {
@@ -170,9 +180,9 @@ impl<P: Place> Pair<'_, P> {
         let end = self.together(&begin);
         let mut wrong: Vec<String> = end.findings.clone();
         let mut orders = vec![self.in_order(&begin, &[0, 1]), self.in_order(&begin, &[1, 0])];
-        // One that finds something changed again and again has done nothing.
+        // One that finds something changed again and again has done nothing; nor has one that left it to the other.
         for which in [0, 1] {
-            if end.codes()[which] == Some(75) {
+            if end.codes()[which] == Some(75) || self.rows[which].line.starts_with(LEAVES) {
                 let mut other = self.in_order(&begin, &[1 - which]);
                 other.outputs[which].clone_from(&end.outputs[which]);
                 orders.push(other);
@@ -276,4 +286,42 @@ fn what_acts_on_a_farm_ends_as_one_of_its_orders() {
     desk.ripen();
     let words = BTreeMap::from([("farmer", desk.farmers[0].id.clone())]);
     try_pairs::<Desk>(&[World::of(desk, words, &[FARM])], 8);
+}
+
+/// What works for farms whose nonces are ground, and what changes what that decides from.
+const WORK: &[Row] = &[
+    Row::new("work"),
+    Row::new("work {one}"),
+    Row::new("work {two}"),
+    Row::new("work submit found.ndjson"),
+    Row::new("farm run --once"),
+    Row::new("block"),
+    Row::new("farm reconcile"),
+    Row::new("farmer set {one} --stake-percentage 0.75"),
+    Row::new("config set strategy.max_stake 3"),
+];
+
+/// The same of planting.
+const PLANT: &[Row] = &[
+    Row::new("plant"),
+    Row::new("plant {one}"),
+    Row::new("plant {two}"),
+    Row::new("farmer check-funding"),
+    Row::new("farmer set {two} --stake-percentage 0.75"),
+];
+
+#[test]
+fn what_acts_on_the_farms_of_two_poolers_ends_as_one_of_its_orders() {
+    let ripe = same::ripe();
+    let [one, two] = [0, 1].map(|n| ripe.farmers[n].clone());
+    ripe.run("pooler add south --reward-split 0.5 --platform-fee 0").exits(0);
+    ripe.run(&format!("farmer set {} --pooler south", two.id)).exits(0);
+    let ground = same::ground_on(ripe.fork(), 100);
+    // Whoever comes second has time enough.
+    ground.configure(&format!("{}\nkale.work_policy = \"early\"", same::STAKES));
+    let (nonce, ..) = ground.grind(&one, 5);
+    let line = format!("{{\"farmer\":\"{}\",\"nonce\":{nonce}}}\n", one.address);
+    ground.write_private("found.ndjson", &line);
+    let words = BTreeMap::from([("one", one.id), ("two", two.id)]);
+    try_pairs::<Desk>(&[World::of(ground, words.clone(), &[WORK]), World::of(ripe, words, &[PLANT])], 12);
 }

@@ -56,6 +56,10 @@ const READERS: &[&str] = &[
 /// Commands that no row is for, and why.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("demo", "runs the others, in a folder that it makes"),
+    (
+        "run",
+        "runs the others, each as a process of its own; what it does itself is tried in tests/it/schedule.rs",
+    ),
     ("sandbox up", "a network in memory"),
     (
         "notify send",

@@ -7,20 +7,21 @@ use app::farming::plan::{ActionView, plan};
 use app::farming::run::{ElsewhereView, RunOutput};
 use app::farming::{ended_in, kale, on_farm, reconcile, time};
 use base::clock;
-use kale::farming::Leads;
+use kale::farming::{Leads, Missed};
 use kale::harvest::{self, Harvested};
 use kale::plant;
 use kale::run::{self, Note, RunOptions};
 use kale::schedule::{Action, Step};
 use kale::view::View;
-use kale::work::{self, Reach, Worked};
+use kale::work::{self, Orders, Reach, Worked};
 use std::sync::atomic::Ordering;
 
 /// Plant as soon as a block rolls, work until its deadline, harvest a minute after the roll
 ///
 /// It looks at the farm as often as the block's clock asks, and grinds in between. With --json it writes an NDJSON line for
-/// each thing that happens, the result last. Killed at any point, the next run goes on where it was. What another run leads is left
-/// to it: with --once that is no error, without it the exit code is 11.
+/// each thing that happens, the result last. Stopped (Ctrl-C, SIGTERM), it says what is at stake, and first submits the best
+/// nonces that it has; a second signal stops at once. Killed at any point, the next run goes on where it was. What another
+/// run leads is left to it: with --once that is no error, without it the exit code is 11.
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl farm run --once\n         poolctl farm run --json | jq -c .")]
 pub struct Run {
@@ -29,6 +30,9 @@ pub struct Run {
     once: bool,
     #[command(flatten)]
     orders: OrderFlags,
+    /// When stopped, keep the nonces that were found, and submit none of them
+    #[arg(long)]
+    abandon: bool,
     /// Transactions under way at once; default: kale.parallel
     #[arg(long, value_name = "N", value_parser = crate::shell::options::parallel)]
     parallel: Option<usize>,
@@ -39,7 +43,7 @@ pub struct Run {
 impl Run {
     pub(super) fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
-        let orders = self.orders.or(&app)?;
+        let orders = Orders { abandon: self.abandon, ..self.orders.or(&app)? };
         if self.dry.dry_run {
             session.call.set_dry_run();
             return Outcome::document(&plan(&app, &orders)?);
@@ -80,7 +84,18 @@ impl Run {
 
 impl Present for RunOutput {
     fn present(&self, page: &mut Page) {
-        let Self { planted, worked, improved, harvested, lost, failed_tries, staked, rewarded, .. } = self;
+        let Self {
+            planted,
+            worked,
+            improved,
+            harvested,
+            lost,
+            lost_stake,
+            failed_tries,
+            staked,
+            rewarded,
+            ..
+        } = self;
         for ElsewhereView { pooler, by, .. } in &self.held {
             page.line(format!("the farm of pooler \"{pooler}\" is left to {by}"));
         }
@@ -89,9 +104,16 @@ impl Present for RunOutput {
         } else {
             let failed =
                 if *failed_tries > 0 { format!(", tries that failed {failed_tries}") } else { String::new() };
+            let lost = if *lost > 0 { format!("{lost} ({lost_stake})") } else { lost.to_string() };
             page.line(format!(
                 "planted {planted} ({staked}), worked {worked}, improved {improved}, harvested {harvested} ({rewarded}), lost {lost}{failed}",
             ));
+        }
+        if let Some(words) = self.will_be_lost.words() {
+            page.line(words);
+        }
+        if let Some(at_stake) = &self.at_stake {
+            page.line(&at_stake.words);
         }
         for (name, e) in &self.failed {
             page.line(format!("failed: {name}: {e}"));
@@ -147,6 +169,10 @@ fn line(note: &Note<'_>) -> String {
         ),
         Note::Harvested(harvested) => harvest_line(harvested),
         Note::Reconciled(why, found) => reconcile::told(why, found),
+        Note::Missed(Missed { who, block, stake }) => {
+            format!("block {block}: no work got in for {}: {} will be lost", who.address, kale(*stake))
+        }
+        Note::Stopping(at_stake, submits) => at_stake.stopping(*submits),
         Note::Waiting(action) => action_line(action),
         Note::Trouble(step, e) => trouble_line(*step, e),
         Note::Kept(e) => e.to_string(),

@@ -44,11 +44,16 @@ struct JoiningArgs {
     /// Where its proceeds go [default: to itself]
     #[arg(long, value_name = "ADDRESS")]
     payout: Option<String>,
+    /// A name of your own
+    #[arg(long)]
+    name: Option<String>,
 }
 
 impl JoiningArgs {
     fn read(self) -> Result<Joining> {
+        self.name.as_deref().map_or(Ok(()), |name| state::check_words("name", name))?;
         Ok(Joining {
+            name: self.name,
             stake_percentage_ppm: parse_weight("stake-percentage", &self.stake_percentage)?,
             payout: self.payout.map(|payout| account("payout", &payout)).transpose()?,
             pooler: self.pooler,
@@ -58,10 +63,11 @@ impl JoiningArgs {
 
 impl Register {
     pub(super) fn run(self, session: &Session) -> Result<Outcome> {
-        let joining = self.terms.read()?;
+        let mut joining = self.terms.read()?;
         let address = self.address.map(|address| account("address", &address)).transpose()?;
         let app = App::open(session)?;
         let state = app.read()?;
+        joining.pooler = poolers::find(state.conn(), &joining.pooler)?.id;
         match &address {
             Some(address) => {
                 let serving = serving(&app, state.conn())?;
@@ -113,6 +119,7 @@ fn planned(
             status: Status::WalletCreated.as_str(),
             stake_percentage: ratio(joining.stake_percentage_ppm),
             payout: joining.payout.clone(),
+            name: joining.name.clone(),
             ..FarmerView::default()
         },
     };
@@ -149,10 +156,10 @@ impl Present for EnrolOutput {
 )]
 pub struct Import {
     /// Store it as the key of the account that pays the fees; no farmer is registered
-    #[arg(long, conflicts_with_all = ["pooler", "stake_percentage", "payout"])]
+    #[arg(long, conflicts_with_all = ["pooler", "stake_percentage", "payout", "name"])]
     sponsor: bool,
     /// Store it as the key of an account of kale.submitter; no farmer is registered
-    #[arg(long, conflicts_with_all = ["sponsor", "pooler", "stake_percentage", "payout"])]
+    #[arg(long, conflicts_with_all = ["sponsor", "pooler", "stake_percentage", "payout", "name"])]
     submitter: bool,
     /// Name or id of its pooler
     #[arg(long, value_name = "POOLER", required_unless_present_any = ["sponsor", "submitter"])]
@@ -163,6 +170,9 @@ pub struct Import {
     /// Where its proceeds go [default: to itself]
     #[arg(long, value_name = "ADDRESS")]
     payout: Option<String>,
+    /// A name of your own
+    #[arg(long)]
+    name: Option<String>,
     #[command(flatten)]
     dry: DryRun,
 }
@@ -170,17 +180,17 @@ pub struct Import {
 impl Import {
     pub(super) fn run(self, session: &Session) -> Result<Outcome> {
         let dry_run = self.dry.dry_run;
-        let joining = match (self.pooler, self.stake_percentage) {
+        let mut joining = match (self.pooler, self.stake_percentage) {
             (Some(pooler), Some(stake_percentage)) => {
-                Some(JoiningArgs { pooler, stake_percentage, payout: self.payout }.read()?)
+                Some(JoiningArgs { pooler, stake_percentage, payout: self.payout, name: self.name }.read()?)
             }
             _ => None,
         };
         let app = App::open(session)?;
         let state = app.read()?;
-        if let Some(joining) = &joining {
+        if let Some(joining) = &mut joining {
             // Before a secret is asked for. That the pooler is full is no fault where the farmer is there already.
-            poolers::find(state.conn(), &joining.pooler)?;
+            joining.pooler = poolers::find(state.conn(), &joining.pooler)?.id;
         }
         let key = parse_secret("stdin", &secret_from_stdin(&app, session)?)?;
         let address = address_of(&key);

@@ -8,6 +8,7 @@ use kale::farmers;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serializer;
 use serde_json::json;
+use state::Named;
 
 /// Print a secret key (S…), and nothing else, on stdout
 ///
@@ -18,7 +19,7 @@ use serde_json::json;
     before_help = "Example: poolctl farmer export-key GBQHTQ7NTSKHVTSVM6EHUO3TU4P4BK2TAAII25V2TT2Q6OWXUJWEKALE --yes | age -p > key.age"
 )]
 pub struct ExportKey {
-    /// The farmer's id or address, or the address of another key in the key store
+    /// The farmer's name, address or id, or the address of another key in the key store
     farmer: String,
     #[command(flatten)]
     dry: DryRun,
@@ -49,7 +50,8 @@ impl ExportKey {
     pub(super) fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let state = app.read()?;
-        let farmer = farmers::look_up(state.conn(), &self.farmer)?;
+        let named = state::look_up::<String>(state.conn(), Named::Farmer, &self.farmer)?;
+        let farmer = named.map(|id| farmers::by_id(state.conn(), &id)).transpose()?;
         drop(state);
         let (subject, address) = if let Some(farmer) = farmer {
             (farmer.id, farmer.address)

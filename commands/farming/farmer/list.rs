@@ -71,10 +71,12 @@ impl Present for ListOutput {
         if self.farmers.is_empty() {
             page.line("no farmers; register one with: poolctl farmer register");
         } else {
-            let heads = ["FARMER", "ADDRESS", "POOLER", "STATUS", ">STAKE", "PAYOUT", "STRATEGY"];
+            let heads = ["FARMER", "NAME", "ADDRESS", "POOLER", "STATUS", ">STAKE", "PAYOUT", "STRATEGY"];
             page.rows(heads, &self.farmers, |one| {
-                let FarmerView { id, address, pooler, status, stake_percentage, payout, strategy, .. } = one;
-                cells![id, address, pooler, status, stake_percentage, payout, strategy.words]
+                let FarmerView {
+                    id, name, address, pooler, status, stake_percentage, payout, strategy, ..
+                } = one;
+                cells![id, name, address, pooler, status, stake_percentage, payout, strategy.words]
             });
         }
         let Some(keys) = &self.keys else { return };
@@ -100,7 +102,7 @@ const DRAWN: u32 = 20;
     before_help = "Example: poolctl farmer show GBQHTQ7NTSKHVTSVM6EHUO3TU4P4BK2TAAII25V2TT2Q6OWXUJWEKALE"
 )]
 pub struct Show {
-    /// Its id or address
+    /// Its name, address or id
     farmer: String,
 }
 

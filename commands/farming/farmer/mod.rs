@@ -31,7 +31,7 @@ const NOBODY: &str = "no farmers; register one with: poolctl farmer register";
 /// Farmers that a command is for.
 #[derive(Debug, Args)]
 pub struct Several {
-    /// Ids or addresses; none = all who have not departed
+    /// Names, addresses or ids; none = all who have not departed
     #[arg(value_name = "FARMER")]
     farmers: Vec<String>,
     /// All who have not departed
@@ -47,7 +47,7 @@ impl Several {
 
     /// The farmers; an unknown name is refused before anything is sent.
     fn read(&self, app: &App<'_>) -> Result<Vec<FarmerRow>> {
-        let mut hands = farming::named(farming::everybody(app)?, &self.farmers)?;
+        let mut hands = farming::chosen(app, &self.farmers)?;
         hands.retain(|hand| !self.is_all() || hand.status.is_served());
         Ok(hands)
     }

@@ -10,7 +10,7 @@ use kale::contract::DECIMALS;
 use kale::farmers::{self, Change};
 use kale::strategy::{LONGEST_MIN_WORK, MOST_TARGET, Term};
 
-/// Change a farmer: its stake percentage, payout, pooler, status, or what it is farmed by
+/// Change a farmer: its name, stake percentage, payout, pooler, status, or what it is farmed by
 ///
 /// Targets, times and stakes that a farmer does not have are those of all: strategy.target_zeros and so on in the config.
 /// Where the least stake of one is above the most stake of the other, the most stake wins.
@@ -20,10 +20,13 @@ use kale::strategy::{LONGEST_MIN_WORK, MOST_TARGET, Term};
     override_usage = "poolctl farmer set [OPTIONS] <FARMER>"
 )]
 #[expect(clippy::doc_markdown, reason = "clap shows these lines as they stand")]
-#[group(required = true, multiple = true, args = ["stake_percentage", "payout", "no_payout", "pooler", "status", "target_zeros", "min_work_time", "harvest_only", "min_stake", "max_stake"])]
+#[group(required = true, multiple = true, args = ["name", "stake_percentage", "payout", "no_payout", "pooler", "status", "target_zeros", "min_work_time", "harvest_only", "min_stake", "max_stake"])]
 pub struct Set {
-    /// Its id or address
+    /// Its name, address or id
     farmer: String,
+    /// A name of your own; none takes it away
+    #[arg(long)]
+    name: Option<String>,
     /// The part of its balance to stake in each block, 0 to 1
     #[arg(long, value_name = "RATIO")]
     stake_percentage: Option<String>,
@@ -82,6 +85,7 @@ impl Set {
             pooler: self.pooler,
             status: self.status.and_then(|word| word.parse().ok()),
             terms,
+            name: self.name.map(|name| (name != "none").then_some(name)),
         };
         let app = App::open(session)?;
         let (farmer, changed) = app.write(self.dry.dry_run, |work| {

@@ -15,7 +15,8 @@ use kale::work::{Deadline, Orders};
 ///
 /// All farmers share all cores: the one with the fewest zeros is next, up to the most that count in the block. What is
 /// found is saved as it is found, so a run that was killed goes on where it was. Policy late submits near the deadline,
-/// early as soon as a farmer has all that counts, insured a cheap nonce at once and a better one at the deadline.
+/// early as soon as a farmer has all that counts, insured a cheap nonce at once and a better one at the deadline. Stopped
+/// (Ctrl-C, SIGTERM), it first submits the best that it has; a second signal stops at once.
 #[derive(Debug, Args)]
 #[command(
     before_help = "Example: poolctl work --policy late\n         poolctl work submit solutions.ndjson",
@@ -24,11 +25,14 @@ use kale::work::{Deadline, Orders};
 pub struct Work {
     #[command(subcommand)]
     command: Option<Command>,
-    /// Ids or addresses of farmers; none = all that are served
+    /// Names, addresses or ids of farmers; none = all that are served
     #[arg(value_name = "FARMER")]
     farmers: Vec<String>,
     #[command(flatten)]
     orders: OrderFlags,
+    /// When stopped, keep the nonces that were found, and submit none of them
+    #[arg(long)]
+    abandon: bool,
     /// Transactions under way at once; default: kale.parallel
     #[arg(long, value_name = "N", value_parser = parallel)]
     parallel: Option<usize>,
@@ -66,7 +70,7 @@ impl OrderFlags {
             Some(policy) => policy,
             None => Policy::of(app.config.require("kale.work_policy")?)?,
         };
-        Ok(Orders { policy, deadline: self.deadline })
+        Ok(Orders { policy, deadline: self.deadline, abandon: false })
     }
 }
 
@@ -94,7 +98,7 @@ impl Work {
             return submit.run(session);
         }
         let app = App::open(session)?;
-        let orders = self.orders.or(&app)?;
+        let orders = Orders { abandon: self.abandon, ..self.orders.or(&app)? };
         Outcome::document(&work(&app, &self.farmers, &orders, self.parallel, self.dry.dry_run)?)
     }
 }
@@ -117,9 +121,17 @@ impl Present for WorkOutput {
                 self.policy,
                 counted(&self.hashes, "hash")
             ),
+            None if self.too_late => "too late for work".to_owned(),
             None => "nothing to work".to_owned(),
         };
-        page.line(format!("block {block}: {what}")).line(view);
+        page.line(format!("block {block}: {what}"));
+        if let Some(words) = self.will_be_lost.words() {
+            page.line(words);
+        }
+        if let Some(at_stake) = &self.at_stake {
+            page.line(&at_stake.words);
+        }
+        page.line(view);
     }
 }
 

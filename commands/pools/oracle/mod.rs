@@ -1,5 +1,6 @@
 //! `poolctl oracle …`: price feeds, and whether their prices may be used.
 
+mod change;
 mod price;
 mod quotes;
 
@@ -12,16 +13,19 @@ use app::pools::oracle::{AddOutput, FeedView, ListOutput};
 use base::amount::{self, E18};
 use base::clock;
 use config::value::address;
+use rusqlite::Connection;
 use state::alert::Subject;
 use std::collections::BTreeSet;
 use vault::feed::quote::Limits;
 use vault::feed::{self, AddFeed, Feed, Source};
 
 commands! {
-    /// Add price feeds, read them, and check that they may be used
+    /// Add and change price feeds, read them, and check that they may be used
     #[command(before_help = "Example: poolctl oracle check")]
     Command {
         Add(Add) = "oracle add": AddOutput;
+        Set(change::Set) = "oracle set": app::pools::oracle::SetOutput;
+        Remove(change::Remove) = "oracle remove": app::pools::oracle::RemoveOutput;
         List(List) = "oracle list": ListOutput;
         Fetch(quotes::Fetch) = "oracle fetch": app::pools::oracle::QuotesOutput;
         Get(price::Get) = "oracle get": app::pools::oracle::GetOutput;
@@ -38,7 +42,8 @@ const NO_FEEDS: &str = "no feeds; add one with: poolctl oracle add NAME --asset 
 ///
 /// A chainlink feed tells price, decimals and time. An adapter has getLatestPrice(asset) with 18 decimals, and its
 /// quote is as old as its block. A fixed price is your own: it is always shown as fixed, and answers for an asset
-/// that has no other feed. Adding the same feed again changes nothing.
+/// that has no other feed. Adding the same feed again changes nothing; one that was removed is put back. A feed whose
+/// price lies outside --min and --max now is refused.
 #[derive(Debug, Args)]
 #[expect(clippy::doc_markdown, reason = "clap shows these lines as they stand")]
 #[command(
@@ -71,6 +76,9 @@ pub struct Add {
     /// Largest accepted change against the last good price, 0 to 1
     #[arg(long, value_name = "RATIO", allow_negative_numbers = true)]
     max_deviation: Option<String>,
+    /// Do not look at the contract: neither whether it answers, nor whether its price lies within the bounds
+    #[arg(long)]
+    force: bool,
     #[command(flatten)]
     at: AtFlag,
     #[command(flatten)]
@@ -83,9 +91,6 @@ impl Add {
             text.as_deref().map(|text| amount::parse_flag(flag, text, E18)).transpose()
         };
         let (min_e18, max_e18) = (price("--min", &self.min)?, price("--max", &self.max)?);
-        if min_e18.zip(max_e18).is_some_and(|(min, max)| min > max) {
-            return Err(Error::new(Code::InvalidValue, "--min is above --max: no price could be accepted"));
-        }
         let deviation = self.max_deviation.as_deref();
         let deviation = deviation.map(|text| amount::parse_weight("max-deviation", text)).transpose()?;
         let feed_address = self.address.as_deref().map(|text| address("address", text)).transpose()?;
@@ -107,8 +112,9 @@ impl Add {
                 max_deviation_ppm: deviation,
             },
         };
+        ask.limits.check()?;
         let dry = self.dry.dry_run;
-        let added = if source.address().is_some() {
+        let added = if source.address().is_some() && !self.force {
             app.write_on_chain(dry, async |work, chain| feed::add(work, Some(chain), &ask, at).await)
         } else {
             app.write_async(dry, async |work| feed::add(work, None, &ask, at).await)
@@ -134,6 +140,9 @@ impl Present for AddOutput {
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl oracle list")]
 pub struct List {
+    /// Those that were removed too
+    #[arg(long)]
+    removed: bool,
     #[command(flatten)]
     paging: Paging,
 }
@@ -142,7 +151,7 @@ impl List {
     fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let state = app.read()?;
-        let feeds = feed::all(state.conn())?;
+        let feeds = if self.removed { feed::every(state.conn())? } else { feed::all(state.conn())? };
         let (feeds, end) = self.paging.window().of_whole(feeds, |feed| feed.name.clone())?;
         let bounds = feeds.iter().map(|feed| feed.limits.bounds()).collect();
         let output = ListOutput { feeds: feeds.iter().map(FeedView::from).collect(), end, bounds };
@@ -157,7 +166,8 @@ impl Present for ListOutput {
                 Some(price) => (None, Some(format!("fixed at {price}"))),
                 None => (Some(clock::span(feed.max_staleness_sec)), bounds.clone()),
             };
-            cells![feed.name, feed.asset, feed.kind, stale, bounds, feed.failure_streak]
+            let removed = feed.removed_at.is_some().then_some("removed");
+            cells![feed.name, feed.asset, removed.unwrap_or(feed.kind), stale, bounds, feed.failure_streak]
         });
         if !table(page, ["FEED", "ASSET", "KIND", ">STALE AFTER", "BOUNDS", ">REFUSED"], rows) {
             page.line(NO_FEEDS);
@@ -165,13 +175,17 @@ impl Present for ListOutput {
     }
 }
 
-/// The feeds of these names, each once; none = all.
-fn chosen(state: &state::State, names: &[String]) -> Result<Vec<Feed>> {
+/// The feeds of these names as `find` finds them, each once; none = all that are in use.
+fn chosen(
+    state: &state::State,
+    names: &[String],
+    find: fn(&Connection, &str) -> Result<Feed>,
+) -> Result<Vec<Feed>> {
     if names.is_empty() {
         return feed::all(state.conn());
     }
     let mut seen = BTreeSet::new();
-    let named = names.iter().map(|name| feed::find(state.conn(), name));
+    let named = names.iter().map(|name| find(state.conn(), name));
     named.filter(|found| found.as_ref().map_or(true, |feed| seen.insert(feed.id))).collect()
 }
 
@@ -190,7 +204,7 @@ impl Alerts {
     fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let state = app.read()?;
-        let feeds = chosen(&state, &self.feeds)?;
+        let feeds = chosen(&state, &self.feeds, feed::find)?;
         let subjects: Vec<Subject<'_>> =
             feeds.iter().map(|feed| Subject::Feed(feed.id, &feed.name)).collect();
         self.shown.outcome(session, state.conn(), &subjects, "FEED")

@@ -11,6 +11,7 @@ use app::failures::Failure;
 use app::pools::oracle::{QuoteView, QuotesOutput};
 use base::clock;
 use evm::ViewStamp;
+use vault::feed;
 use vault::feed::quote::Refusal;
 use vault::oracle::{self, Deviation, Fetched};
 use watch::metrics::Gauge;
@@ -101,7 +102,7 @@ impl Read {
         let app = App::open(session)?;
         let at = at.or(&app.config)?;
         let threshold = app.config.number("risk.failure_streak")?;
-        let feeds = super::chosen(&app.read()?, names)?;
+        let feeds = super::chosen(&app.read()?, names, feed::find_active)?;
         session.call.covers(names.is_empty());
         if feeds.is_empty() {
             return Ok(Self { view: None, fetched: Vec::new(), threshold });

@@ -95,15 +95,15 @@ impl Rescan {
         let app = App::open(session)?;
         let at = self.at.or(&app.config)?;
         // What cannot be done is refused before the lock is taken and anything is sent.
-        let Pool { name, .. } = {
+        let Pool { id, name, .. } = {
             let state = app.read()?;
-            let found = pool::find(state.conn(), &self.pool)?;
+            let found = pool::find_active(state.conn(), &self.pool)?;
             Range::of(&found, self.from)?;
             found
         };
         let output = app
-            .write_on_chain(self.dry.dry_run, async |work, chain| {
-                let found = sync::rescan(work, chain, &name, self.from, at).await?;
+            .write_along_chain(self.dry.dry_run, async |work, chain| {
+                let found = sync::rescan(work, chain, id, self.from, at).await?;
                 let paid = verify(work, &found)?;
                 RescanOutput::of(work.state.conn(), found, paid)
             })

@@ -49,26 +49,11 @@ pub struct Add {
 
 impl Add {
     pub(super) fn run(self, session: &Session) -> Result<Outcome> {
-        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        if self.name.is_empty() || self.name.starts_with("0x") || !self.name.chars().all(fits) {
-            return Err(Error::new(
-                Code::InvalidValue,
-                format!("NAME: invalid pool name: \"{}\"", self.name),
-            )
-            .hint("a name has only letters, digits, -, _ and ., and does not look like an address"));
-        }
+        state::check_name("NAME", &self.name)?;
         let pool_address = address("ADDRESS", &self.address)?;
         let abi = if self.abi == "auto" { None } else { Some(Abi::parse(&self.abi)?) };
         let asset = self.asset.as_deref().map(|text| address("asset", text)).transpose()?;
-        if let Some(symbol) = &self.symbol {
-            let fits = |c: char| !c.is_control() && !c.is_whitespace();
-            if symbol.is_empty() || symbol.chars().count() > amount::SYMBOL_MOST || !symbol.chars().all(fits)
-            {
-                let most = amount::SYMBOL_MOST;
-                return Err(Error::new(Code::InvalidValue, format!("invalid --symbol: \"{symbol}\""))
-                    .hint(format!("a symbol has 1 to {most} characters without spaces, as USDC")));
-            }
-        }
+        self.symbol.as_deref().map_or(Ok(()), check_symbol)?;
         let drop = self.max_rate_drop.as_deref();
         let drop = drop.map(|text| amount::parse_weight("max-rate-drop", text)).transpose()?;
         let app = App::open(session)?;
@@ -98,6 +83,17 @@ impl Add {
         })?;
         Outcome::of(&output)
     }
+}
+
+/// Refuses what is no symbol of an asset.
+pub(super) fn check_symbol(symbol: &str) -> Result<()> {
+    let fits = |c: char| !c.is_control() && !c.is_whitespace();
+    let most = amount::SYMBOL_MOST;
+    if (1..=most).contains(&symbol.chars().count()) && symbol.chars().all(fits) {
+        return Ok(());
+    }
+    Err(Error::new(Code::InvalidValue, format!("invalid --symbol: \"{symbol}\""))
+        .hint(format!("a symbol has 1 to {most} characters without spaces, as USDC")))
 }
 
 impl Present for AddOutput {
@@ -157,7 +153,7 @@ impl AcceptChange {
             let why = found.contract.as_ref().and_then(Known::change).unwrap_or_default();
             let what = format!("accept that the contract of pool \"{}\" changed: {why}", found.name);
             let changed = contract::accept(work, &app.value_permit(work.permit, &what)?, &found)?;
-            let now = pool::find(work.state.conn(), &found.name)?.contract;
+            let now = pool::by_id(work.state.conn(), found.id)?.contract;
             Ok(AcceptChangeOutput {
                 pool: found.name.clone(),
                 changed,

@@ -1,8 +1,8 @@
 //! `poolctl pool …`: the pools there are, and what a member has in one.
 
-mod contract;
-
 mod chain;
+mod change;
+mod contract;
 mod holders;
 mod validate;
 
@@ -19,10 +19,13 @@ use vault::{pool, reward};
 use watch::spark;
 
 commands! {
-    /// Add, list and show pools, and members' positions in them
+    /// Add, change, list and show pools, and members' positions in them
     #[command(before_help = "Example: poolctl pool list")]
     Command {
         Add(contract::Add) = "pool add": app::pools::pool::AddOutput;
+        Set(change::Set) = "pool set": app::pools::pool::SetOutput;
+        Rename(change::Rename) = "pool rename": app::pools::pool::RenameOutput;
+        Retire(change::Retire) = "pool retire": app::pools::pool::RetireOutput;
         List(List) = "pool list": ListOutput;
         Show(Show) = "pool show": ShowOutput;
         Holders(holders::Holders) = "pool holders": app::pools::pool::HoldersOutput;
@@ -39,6 +42,9 @@ commands! {
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl pool list --all --json | jq '.data.pools[].name'")]
 pub struct List {
+    /// Those that are retired too
+    #[arg(long)]
+    retired: bool,
     #[command(flatten)]
     paging: Paging,
 }
@@ -49,7 +55,8 @@ impl List {
         let state = app.read()?;
         let now = session.call.run.clock.now();
         let look = state.look()?;
-        let (pools, snapshots) = (pool::list(look.conn())?, pool::snapshots(look.conn())?);
+        let pools = if self.retired { pool::list(look.conn())? } else { pool::active(look.conn())? };
+        let snapshots = pool::snapshots(look.conn())?;
         let (pools, end) = self.paging.window().of_whole(pools, |pool| pool.name.clone())?;
         let pools = pools.iter().map(|pool| PoolView::new(pool, snapshots.get(&pool.id), now)).collect();
         let output = ListOutput { pools, end };
@@ -64,6 +71,7 @@ impl Present for ListOutput {
             let block = pool.view.as_ref().map(|view| view.number);
             let synced =
                 pool.age_sec.map_or_else(|| "never".into(), |age| format!("{} ago", clock::span(age)));
+            let synced = if pool.retired_at.is_some() { format!("{synced}, retired") } else { synced };
             cells![pool.name, pool.total_assets, pool.total_shares, rate, paused, block, synced]
         });
         if !table(page, ["POOL", ">TVL", ">SHARES", ">RATE", "PAUSED", ">BLOCK", "SYNCED"], rows) {
@@ -228,6 +236,7 @@ impl Present for ShowOutput {
             ("next epoch", block(self.reward_next_block)),
             ("figures", p.view.as_ref().map_or_else(|| p.freshness(), |v| format!("{v}, {}", p.freshness()))),
         ];
+        pairs.extend(p.retired_at.as_ref().map(|since| ("retired", since.clone())));
         // A course goes with the figure above it, where there is one.
         pairs.retain(|(name, value)| !(name.is_empty() && value.is_empty()));
         for (_, value) in &mut pairs {

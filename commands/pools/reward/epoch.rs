@@ -169,7 +169,7 @@ impl Create {
         let basis = app.config.require("reward.basis")?;
         let unknown = |_| Error::new(Code::InvalidValue, format!("reward.basis: \"{basis}\""));
         let basis = basis.parse().map_err(unknown)?;
-        let found = pool::find(app.read()?.conn(), &self.pool)?;
+        let found = pool::find_active(app.read()?.conn(), &self.pool)?;
         let epoch = Epoch { start: self.start, end: self.end };
         let output = app.write_async(self.dry.dry_run, async |work| {
             state::anew_async(async || {
@@ -232,7 +232,7 @@ impl Distribute {
             }
             named.map(|row| (row.pool_id, row.id))
         };
-        let report = app.write_on_chain(self.dry.dry_run, async |work, chain| {
+        let report = app.write_along_chain(self.dry.dry_run, async |work, chain| {
             let still = reward::created_epochs(work.state.conn())?;
             if !still.iter().any(|row| only.is_none_or(|(_, id)| id == row.id)) {
                 // Another run was faster while this one waited for the lock.

@@ -53,6 +53,7 @@ impl ExportCommand {
         let place = self.output.as_deref().map(Output::of).transpose()?;
         let app = App::open(session)?;
         let export = self.export(&app)?;
+        let is_stdout = place == Some(Output::Stdout);
         let mut output = ExportOutput::of(&export);
         if self.dry.dry_run {
             // No proof leaves the program before its tree is recorded.
@@ -70,7 +71,7 @@ impl ExportCommand {
             let text = String::from_utf8(text).map_err(|e| broken(&e))?;
             output.lines = text.lines().map(str::to_owned).collect();
         }
-        Outcome::of(&output)
+        Ok(Outcome::of(&output)?.file(is_stdout && !self.dry.dry_run))
     }
 
     /// A file that was not written: the tree is recorded before its proofs leave the program.

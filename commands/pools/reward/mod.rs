@@ -52,7 +52,7 @@ impl SetWeight {
     fn run(self, session: &Session) -> Result<Outcome> {
         let weight = amount::parse_weight("WEIGHT", &self.weight)?;
         let app = App::open(session)?;
-        let found = pool::find(app.read()?.conn(), &self.pool)?;
+        let found = pool::find_active(app.read()?.conn(), &self.pool)?;
         let set = app.write_async(self.dry.dry_run, async |work| {
             reward::set_weight(work, || app.chain(), &found, weight).await
         })?;
@@ -151,7 +151,7 @@ impl Cycle {
     fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let at = app.config.require("evm.at")?.parse()?;
-        let report = app.write_on_chain(self.dry.dry_run, async |work, chain| {
+        let report = app.write_along_chain(self.dry.dry_run, async |work, chain| {
             let agreed = app.value_permit(work.permit, "distribute the rewards of all closed epochs")?;
             reward::cycle(work, chain, &agreed, self.from, at)
                 .await

@@ -205,7 +205,7 @@ impl What {
                     Barrier::EngineBreaker(why) => {
                         output.engine = Some(format!("its breaker is open: {why}"));
                     }
-                    Barrier::RiskUnknown(_) | Barrier::ContractChanged(_) => {}
+                    Barrier::RiskUnknown(_) | Barrier::ContractChanged(_) | Barrier::Retired(_) => {}
                 }
             }
             Ok(output)

@@ -5,9 +5,22 @@ use base::{Code, Result};
 use config::Config;
 use evm::Chain;
 use state::{Lock, Permit, State, WriteContext};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use stellar::Client;
 
-/// The state, open for writing; in a dry run, a private copy.
+/// How a call that writes does so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// For good.
+    Live,
+    /// In a dry run, into a transaction that is taken back.
+    Rehearse,
+    /// In a dry run, into a private copy.
+    Copy,
+}
+
+/// The state, open for writing.
 pub struct Desk<'a, 's> {
     app: &'a App<'s>,
     config: Config,
@@ -18,24 +31,28 @@ pub struct Desk<'a, 's> {
 }
 
 impl<'a, 's> Desk<'a, 's> {
-    /// Takes the lock and opens the state for writing, or makes a private copy.
-    pub fn open(app: &'a App<'s>, dry_run: bool) -> Result<Self> {
-        let (config, run) = (app.config.clone(), || app.call().run.clone());
-        let mut desk = if dry_run {
+    /// Takes the lock and opens the state for writing; a dry run needs no lock.
+    pub fn open(app: &'a App<'s>, way: Way) -> Result<Self> {
+        let (config, path, run) = (app.config.clone(), &app.state_path, app.call().run.clone());
+        if way != Way::Live {
             app.call().set_dry_run();
-            Self { app, config, state: State::scratch(&app.state_path, run())?, lock: None }
-        } else {
-            let lock = match app.state_fault() {
-                // An older schema is migrated by opening for writing.
-                Some(e) if e.code() == Code::StateOutdated => app.lock_alone(),
-                Some(e) => return Err(e),
-                None => app.lock(),
-            }?;
-            // Another connection of our own would keep the log from being shrunk.
-            app.close();
-            let state = State::write_access(&app.state_path, run(), &lock)?;
-            Self { app, config, state, lock: Some(lock) }
+        }
+        let (state, lock) = match way {
+            Way::Live => {
+                let lock = match app.state_fault() {
+                    // An older schema is migrated by opening for writing.
+                    Some(e) if e.code() == Code::StateOutdated => app.lock_alone(),
+                    Some(e) => return Err(e),
+                    None => app.lock(),
+                }?;
+                // Another connection of our own would keep the log from being shrunk.
+                app.close();
+                (State::write_access(path, run, &lock)?, Some(lock))
+            }
+            Way::Rehearse => (State::rehearse(path, run, app.call().wait)?, None),
+            Way::Copy => (State::scratch(path, run)?, None),
         };
+        let mut desk = Self { app, config, state, lock };
         // Another run may have changed settings since they were read.
         match app.config_with(&desk.state) {
             Ok(config) => desk.config = config,
@@ -53,6 +70,11 @@ impl<'a, 's> Desk<'a, 's> {
             progress: self.app.progress(),
             stop: &self.app.call().stop,
         }
+    }
+
+    /// In a rehearsal: whether something was written, and other writers wait.
+    pub fn rehearsal(&self) -> Option<Arc<AtomicBool>> {
+        self.state.rehearsal()
     }
 
     /// Keeps what a work that is done learned of EVM chains, gathers the warnings, and lets go of the state.

@@ -5,16 +5,18 @@ use base::{Code, Error, Exit};
 /// A failed item of several: its name and its error.
 pub type Failure = (String, Error);
 
-/// The error of a call over several items of which some failed: `partial` if any succeeded, else the first
-/// item's own error. `None` if none failed.
+/// The error of a call over several items of which some failed: `stake_lost` if that was one of them, `partial` if any
+/// succeeded, else the first item's own error. `None` if none failed.
 pub fn partly(done: usize, failures: &[Failure], what: &str) -> Option<Error> {
-    let (name, first) = failures.first()?;
+    // A loss is what must be seen of several failures.
+    let lost = failures.iter().find(|(_, e)| e.code() == Code::StakeLost);
+    let (name, first) = lost.or(failures.first())?;
     if done == 0 && failures.len() == 1 {
         return Some(first.clone());
     }
     let names: Vec<&str> = failures.iter().map(|(name, _)| name.as_str()).collect();
     // When everything failed for passing reasons, a retry is what helps.
-    let code = if done == 0 && failures.iter().all(|(_, e)| e.code() == first.code()) {
+    let code = if lost.is_some() || done == 0 && failures.iter().all(|(_, e)| e.code() == first.code()) {
         first.code()
     } else {
         Code::Partial

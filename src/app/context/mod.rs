@@ -16,11 +16,15 @@ pub use unlock::{conceal, edit_keys, open_keys, passphrase_of};
 use crate::{Call, Host};
 use base::{Code, Error, Progress, Result};
 use config::{Config, Setting, Sources};
-use desk::Desk;
+use desk::{Desk, Way};
 use evm::{Chain, Learned};
 use state::{Consent, Held, Lock, Permit, State, ValuePermit, WriteContext};
+use std::future::poll_fn;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use stellar::Client;
 
 /// The pin of the EVM network in `meta`.
@@ -139,26 +143,42 @@ impl<'s> App<'s> {
         guard(&self.opened).as_ref()?.as_ref().err().cloned()
     }
 
-    /// Runs `body` with the state open for writing, or on a private copy for a dry run.
+    /// Runs `body` with the state open for writing; what a dry run writes is taken back.
     pub fn write<T>(
         &self,
         dry_run: bool,
         body: impl FnOnce(&mut WriteContext<'_>) -> Result<T>,
     ) -> Result<T> {
-        let mut desk = Desk::open(self, dry_run)?;
+        let mut desk = Desk::open(self, way(dry_run))?;
         let done = body(&mut desk.work());
         desk.close(done)
     }
 
-    /// As [`App::write`], for a service that waits for the network.
+    /// As [`App::write`], for a service that waits for the network before it writes, and not afterwards.
     pub fn write_async<T>(
         &self,
         dry_run: bool,
         body: impl AsyncFnOnce(&mut WriteContext<'_>) -> Result<T>,
     ) -> Result<T> {
+        self.write_in(way(dry_run), body)
+    }
+
+    fn write_in<T>(&self, way: Way, body: impl AsyncFnOnce(&mut WriteContext<'_>) -> Result<T>) -> Result<T> {
         let runtime = self.host.runtime()?;
-        let mut desk = Desk::open(self, dry_run)?;
-        let done = runtime.block_on(body(&mut desk.work()));
+        let mut desk = Desk::open(self, way)?;
+        let written = desk.rehearsal();
+        let done = runtime.block_on(async {
+            let mut work = desk.work();
+            let mut body = pin!(body(&mut work));
+            poll_fn(|cx| match body.as_mut().poll(cx) {
+                // Other writers would wait for the network too.
+                Poll::Pending if written.as_ref().is_some_and(|written| written.load(Ordering::Relaxed)) => {
+                    Poll::Ready(Err(Error::new(Code::Bug, "a dry run waits with a write open")))
+                }
+                polled => polled,
+            })
+            .await
+        });
         desk.close(done)
     }
 
@@ -233,6 +253,10 @@ fn settings_of(call: &Call, sources: &mut Sources, state: &State, lenient: bool)
         }
         resolved => resolved,
     }
+}
+
+const fn way(dry_run: bool) -> Way {
+    if dry_run { Way::Rehearse } else { Way::Live }
 }
 
 /// What a thread that broke off left behind is whole: each of these is replaced in one step.

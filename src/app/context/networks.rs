@@ -1,6 +1,6 @@
 //! The networks that the profile names: an EVM chain and a Stellar network, looked at or written about.
 
-use super::{App, EVM_PIN, guard};
+use super::{App, EVM_PIN, Way, guard, way};
 use base::{Code, Error, Result};
 use config::Config;
 use evm::{Chain, ChainConfig};
@@ -19,8 +19,26 @@ impl App<'_> {
         dry_run: bool,
         body: impl AsyncFnOnce(&mut WriteContext<'_>, &Chain) -> Result<T>,
     ) -> Result<T> {
+        self.write_about_chain(way(dry_run), body)
+    }
+
+    /// As [`App::write_on_chain`], for a service that asks the chain again after it has written: a dry run of it writes to a
+    /// private copy of the state.
+    pub fn write_along_chain<T>(
+        &self,
+        dry_run: bool,
+        body: impl AsyncFnOnce(&mut WriteContext<'_>, &Chain) -> Result<T>,
+    ) -> Result<T> {
+        self.write_about_chain(if dry_run { Way::Copy } else { Way::Live }, body)
+    }
+
+    fn write_about_chain<T>(
+        &self,
+        way: Way,
+        body: impl AsyncFnOnce(&mut WriteContext<'_>, &Chain) -> Result<T>,
+    ) -> Result<T> {
         let chain = self.chain()?;
-        self.write_async(dry_run, async |work| {
+        self.write_in(way, async |work| {
             let value = body(work, &chain).await?;
             // Only now: a first command that fails leaves the state as it was.
             state::pin_network(work.state, work.permit, EVM_PIN, &chain.chain_id().to_string())?;

@@ -51,8 +51,10 @@ pub struct PailView {
     pub zeros: Option<u32>,
     /// What the contract would pay now; null = not worked.
     pub pays: Option<Quantity>,
-    /// What work now would pay: with the zeros that are enough, or one more than there are.
+    /// What work now would pay: with the zeros that are enough, or one more than there are; null where it is too late.
     pub work: Option<WorkView>,
+    /// Whether it is not worked, and no work gets in any more: the stake will be lost.
+    pub too_late: bool,
     /// Last ledger of the pail's entry.
     pub live_until: Option<u32>,
 }
@@ -178,8 +180,10 @@ pub fn pail(view: &View, standing: &Standing, strategies: &Strategies) -> Option
         gap: pail.gap,
         zeros: pail.zeros,
         pays: pays.and_then(|pays| base(pays).ok()).map(kale),
+        too_late: !pail.worked() && view.work_until().is_none(),
         work: view
             .current()
+            .filter(|_| view.work_until().is_some())
             .and_then(|block| work_now(view, block, pail, strategies.of(&standing.who.id).enough(block)).ok())
             .map(|forecast| WorkView::of(&forecast)),
         live_until: living.live_until,

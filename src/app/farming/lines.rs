@@ -1,11 +1,13 @@
 //! What a run of the farm tells as it happens, for a program: an object a line.
 
+use crate::farming::losses::AtStakeView;
 use crate::farming::reconcile::ReconcileOutput;
 use crate::farming::work::WorkView;
 use crate::farming::{ended_in, kale, millis, time};
 use base::amount::Quantity;
 use base::{Error, forms};
 use kale::contract::base;
+use kale::farming::Missed;
 use kale::harvest::{self, Harvested};
 use kale::plant::{self, Planted};
 use kale::reason::Reason;
@@ -88,6 +90,26 @@ pub enum Line {
         /// What was found.
         #[serde(flatten)]
         found: ReconcileOutput,
+    },
+    /// A stake will be lost: its block ended without work.
+    Missed {
+        /// In which block.
+        block: u32,
+        /// Id.
+        farmer: String,
+        /// `G…`.
+        #[schemars(with = "forms::StellarAccount")]
+        address: String,
+        /// What will be lost.
+        stake: Quantity,
+    },
+    /// The run was asked to stop, with something at stake.
+    Stopping {
+        /// What that is.
+        #[serde(flatten)]
+        at_stake: AtStakeView,
+        /// Whether the best nonces so far are submitted first.
+        submits: bool,
     },
     /// Nothing is due; this is next.
     Waiting {
@@ -242,6 +264,15 @@ impl From<&Note<'_>> for Line {
             },
             Note::Harvested(harvested) => Self::Harvest(HarvestLine::of(harvested)),
             Note::Reconciled(why, found) => Self::Reconciled { why, found: ReconcileOutput::from(*found) },
+            Note::Missed(Missed { who, block, stake }) => Self::Missed {
+                block: *block,
+                farmer: who.id.clone(),
+                address: who.address.clone(),
+                stake: kale(*stake),
+            },
+            Note::Stopping(at_stake, submits) => {
+                Self::Stopping { at_stake: AtStakeView::from(*at_stake), submits: *submits }
+            }
             Note::Waiting(action) => Self::Waiting {
                 step: action.step.as_str(),
                 block: action.block,
@@ -275,7 +306,7 @@ impl PlantLine {
 }
 
 impl HarvestLine {
-    fn of(Harvested { hand, block, stake, forecast, outcome }: &Harvested) -> Self {
+    fn of(Harvested { hand, block, stake, forecast, outcome, .. }: &Harvested) -> Self {
         let (mut sent, mut reward, mut loss, mut failure) = (None, None, None, None);
         let status = match outcome {
             harvest::HarvestOutcome::Harvested { tx, ledger, reward: paid, .. } => {

@@ -4,6 +4,7 @@ pub mod block;
 pub mod farmer;
 pub mod harvest;
 pub mod lines;
+pub mod losses;
 pub mod operations;
 pub mod plan;
 pub mod plant;
@@ -16,9 +17,8 @@ pub mod work;
 use crate::context::{STELLAR_PIN, submit_options};
 use crate::{App, open_keys};
 use base::amount::{Base, Quantity};
-use base::{Code, Error, Result, clock, counted, forms, say};
+use base::{Result, clock, counted, forms};
 use config::Config;
-use kale::Who;
 use kale::contract::DECIMALS;
 use kale::farming::{Farming, Keyring, Leads, Scope, Terms};
 use kale::rows::{self, FarmerRow};
@@ -27,6 +27,7 @@ use kale::site::Site;
 use kale::sponsor::{Role, Sponsor};
 use kale::view::View;
 use kale::wallet::Look;
+use kale::{Who, farmers};
 use keys::KeyStore;
 use outbox::Status;
 use rusqlite::Connection;
@@ -221,21 +222,17 @@ pub fn no_question<'a>(app: &App<'_>, work: &WriteContext<'a>, what: &str) -> Re
     app.agree(work.permit, false, what)
 }
 
-/// The farmers of these names (ids or addresses), or all.
-pub fn named(hands: Vec<FarmerRow>, names: &[String]) -> Result<Vec<FarmerRow>> {
+/// The farmers of these names (as `kale::farmers::find` takes them), each once, or all.
+pub fn chosen(app: &App<'_>, names: &[String]) -> Result<Vec<FarmerRow>> {
     if names.is_empty() {
-        return Ok(hands);
+        return everybody(app);
     }
+    let state = app.read()?;
     let mut found = Vec::new();
     for name in names {
-        let hand = hands.iter().find(|hand| hand.who.id == *name || hand.who.address == *name);
-        let hand = hand.ok_or_else(|| {
-            Error::new(Code::UnknownFarmer, format!("no farmer {}", kale::address::shown(name))).hint(
-                say("a farmer is named by its id or its address; ").run("farmer list").say(" shows them"),
-            )
-        })?;
-        if !found.contains(hand) {
-            found.push(hand.clone());
+        let hand = rows::hand(state.conn(), &farmers::find_id(state.conn(), name)?)?;
+        if !found.contains(&hand) {
+            found.push(hand);
         }
     }
     Ok(found)

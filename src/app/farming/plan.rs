@@ -1,6 +1,7 @@
 //! Of `farm plan`: what would be done next, and why.
 
 use crate::farming::block::signed;
+use crate::farming::losses::MissedView;
 use crate::farming::{LedgerStamp, SponsorView, kale, site, time};
 use crate::{App, Document};
 use base::amount::Quantity;
@@ -82,7 +83,8 @@ pub struct ProspectView {
     /// `G…`.
     #[schemars(with = "forms::StellarAccount")]
     pub address: String,
-    /// `not_active` or `harvest_only` (it will not be planted for), `not_planted`, `planted` or `worked`.
+    /// `not_active` or `harvest_only` (it will not be planted for), `not_planted`, `planted`, `worked`, or `too_late` (planted
+    /// and not worked, and no work gets in any more: the stake will be lost).
     pub status: &'static str,
     /// At stake.
     pub stake: Option<Quantity>,
@@ -94,7 +96,7 @@ pub struct ProspectView {
     pub target_zeros: Option<u32>,
     /// What a harvest would pay now, without the stake.
     pub reward_now: Option<Quantity>,
-    /// What work in the next ledger would earn; null where there is no pail or the contract would refuse it.
+    /// What work in the next ledger would earn; null where there is no pail, it is too late, or the contract would refuse it.
     pub work: Option<EarningView>,
     /// Why the contract would refuse it.
     pub refusal: Option<String>,
@@ -171,6 +173,8 @@ pub struct PlanOutput {
     pub actions: Vec<ActionView>,
     /// Farmers that are served.
     pub farmers: Vec<ProspectView>,
+    /// Stakes that will be lost.
+    pub will_be_lost: MissedView,
     /// The fee sponsor, where there is one.
     pub sponsor: Option<SponsorView>,
     /// What strategy.command says, where there is one.
@@ -203,10 +207,12 @@ pub fn plan(app: &App<'_>, orders: &Orders) -> Result<PlanOutput> {
 
 impl PlanOutput {
     fn of(seen: Outlook, orders: &Orders) -> Self {
-        let Outlook { view, cap, deadline, agenda, prospects, sponsor, submitters, answer } = seen;
+        let Outlook { view, cap, deadline, agenda, prospects, missed, sponsor, submitters, answer } = seen;
         let block = view.current();
+        let (will_be_lost, work_until) = (MissedView::from(missed), view.work_until());
         let payers = sponsor.iter().chain(&submitters);
-        let mut warnings: Vec<String> = payers.filter_map(Sponsor::why).collect();
+        let mut warnings: Vec<String> = will_be_lost.words().into_iter().collect();
+        warnings.extend(payers.filter_map(Sponsor::why));
         warnings.extend(kale::fees::short_of(prospects.len(), submitters.len()));
         if let Some((block, Err(e))) = &answer {
             warnings.push(format!("nothing is planted in block {block}: {}", e.message()));
@@ -221,7 +227,8 @@ impl PlanOutput {
             policy: orders.policy.as_str(),
             zeros_cap: cap,
             actions: agenda.iter().map(ActionView::from).collect(),
-            farmers: prospects.iter().map(|prospect| ProspectView::of(prospect, block)).collect(),
+            farmers: prospects.iter().map(|prospect| ProspectView::of(prospect, block, work_until)).collect(),
+            will_be_lost,
             sponsor: sponsor.as_ref().map(SponsorView::from),
             strategy: answer.map(|(block, answer)| AnswerView::of(block, answer, &prospects)),
             submitters: submitters.iter().map(SponsorView::from).collect(),
@@ -247,13 +254,14 @@ impl Document for PlanOutput {
 }
 
 impl ProspectView {
-    fn of(prospect: &Prospect, block: Option<&Block>) -> Self {
+    fn of(prospect: &Prospect, block: Option<&Block>, work_until: Option<u64>) -> Self {
         let pail = prospect.pail.as_ref();
         let status = match pail {
             None if !prospect.hand.status.plants() => "not_active",
             None if !prospect.plants() => "harvest_only",
             None => "not_planted",
             Some(pail) if pail.worked() => "worked",
+            Some(_) if work_until.is_none() => "too_late",
             Some(_) => "planted",
         };
         let work = prospect.work.as_ref();

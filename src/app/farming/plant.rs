@@ -1,16 +1,16 @@
 //! Planting: a stake in the current block for every farmer that is active and ready, and what came of it.
 
-use crate::failures::{Failure, ended};
-use crate::farming::{self, LedgerStamp, kale, lumens, time};
+use crate::failures::Failure;
+use crate::farming::{self, LedgerStamp, kale, losses, lumens, time};
 use crate::{App, Document};
 use base::amount::{Base, Quantity};
 use base::{Error, Result, counted, forms};
 use kale::Who;
-use kale::farming::{DECISIONS, Farming, Leads};
+use kale::farming::{Farming, Leads, Missed};
 use kale::plant::{PlantOutcome, Planted, PreparedPlant, execute, prepare};
 use schemars::JsonSchema;
 use serde::Serialize;
-use state::ValuePermit;
+use state::{DECISIONS, ValuePermit};
 use stellar::submit::Rehearsal;
 use watch::metrics::Gauge;
 
@@ -62,12 +62,15 @@ pub struct PlantOutput {
     failures: Vec<Failure>,
     #[serde(skip)]
     refused: Option<Error>,
+    /// Stakes that will be lost, which this run saw first.
+    #[serde(skip)]
+    missed: Vec<Missed>,
 }
 
-/// Plants for the active ones of these farmers (ids or addresses), or for all; `parallel` overrides the setting. What
+/// Plants for the active ones of these farmers (names, ids or addresses), or for all; `parallel` overrides the setting. What
 /// failed for single farmers is told by the document.
 pub fn plant(app: &App<'_>, names: &[String], parallel: Option<usize>, dry_run: bool) -> Result<PlantOutput> {
-    let mut hands = farming::named(farming::everybody(app)?, names)?;
+    let mut hands = farming::chosen(app, names)?;
     app.call().covers(names.is_empty());
     hands.retain(|hand| hand.status.plants());
     if hands.is_empty() {
@@ -84,6 +87,8 @@ pub fn plant(app: &App<'_>, names: &[String], parallel: Option<usize>, dry_run: 
                 break;
             }
             let permit = consent(app, farm, &prepared)?;
+            let block = (prepared.view.farm.index, prepared.view.work_until());
+            output.missed.extend(farm.note_missed(block).await?);
             // Other runs may have changed what some of it was decided from.
             let (changed, planted): (Vec<Planted>, Vec<Planted>) = execute(farm, prepared, permit)
                 .await?
@@ -165,7 +170,8 @@ impl PlantOutput {
 impl Document for PlantOutput {
     fn failure(&self) -> Option<Error> {
         let done = self.farmers.len() - self.failures.len();
-        self.refused.clone().or_else(|| ended(done, &self.failures, "farmers"))
+        let refused = self.refused.clone().filter(|_| self.missed.is_empty());
+        refused.or_else(|| losses::end(&self.missed, done, &self.failures, "farmers"))
     }
 
     fn gauges(&self) -> Vec<Gauge> {

@@ -57,6 +57,16 @@ pub struct AddOutput {
     pub pooler: PoolerView,
 }
 
+/// The pooler as it is now.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct SetOutput {
+    /// False where it was so already.
+    pub changed: bool,
+    /// The pooler.
+    #[serde(flatten)]
+    pub pooler: PoolerView,
+}
+
 /// The poolers.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct ListOutput {

@@ -1,13 +1,14 @@
 //! Of `farm run`: what it did, counted while it happens.
 
 use crate::Document;
-use crate::failures::{Failure, ended};
+use crate::failures::Failure;
 use crate::farming::harvest::stake_lost;
+use crate::farming::losses::{self, AtStakeView, MissedView};
 use crate::farming::plan::ActionView;
 use crate::farming::{LedgerStamp, kale, millis};
 use base::amount::{Base, Quantity};
 use base::{Code, Error, clock, forms};
-use kale::farming::Elsewhere;
+use kale::farming::{Elsewhere, Missed};
 use kale::harvest::{self, Harvested};
 use kale::plant::{self, Planted};
 use kale::run::{Note, Ran};
@@ -35,6 +36,12 @@ pub struct RunOutput {
     pub harvested: usize,
     /// Stakes that are lost.
     pub lost: usize,
+    /// What they come to.
+    pub lost_stake: Quantity,
+    /// Stakes that will be lost, as this run and others have seen.
+    pub will_be_lost: MissedView,
+    /// What was left planted and not worked when the run was stopped; null where nothing was.
+    pub at_stake: Option<AtStakeView>,
     /// Tries that failed, including those that succeeded later.
     pub failed_tries: usize,
     /// What was staked.
@@ -59,6 +66,9 @@ pub struct RunOutput {
     /// What was due last and could not be tried at all.
     #[serde(skip)]
     pub hindered: Option<(Step, Error)>,
+    /// Stakes that will be lost, which this run saw first.
+    #[serde(skip)]
+    missed: Vec<Missed>,
     #[serde(skip)]
     stopped: bool,
     #[serde(skip)]
@@ -98,7 +108,15 @@ impl From<&Elsewhere> for ElsewhereView {
 impl RunOutput {
     /// Nothing yet.
     pub fn new(once: bool) -> Self {
-        Self { once, staked: kale(Base::ZERO), rewarded: kale(Base::ZERO), ..Self::default() }
+        let none = || kale(Base::ZERO);
+        Self {
+            once,
+            staked: none(),
+            rewarded: none(),
+            lost_stake: none(),
+            will_be_lost: MissedView::from((0, Base::ZERO)),
+            ..Self::default()
+        }
     }
 
     /// Whether nothing was tried, nor wanted to be.
@@ -134,7 +152,7 @@ impl RunOutput {
                 let name = format!("work of {} in block {}", worked.who.address, worked.block);
                 self.judge(name, worked.failure().cloned());
             }
-            Note::Harvested(Harvested { hand, block, stake, outcome, .. }) => {
+            Note::Harvested(Harvested { hand, block, stake, known, outcome, .. }) => {
                 let failure = match outcome {
                     harvest::HarvestOutcome::Harvested { reward, .. }
                     | harvest::HarvestOutcome::Elsewhere { reward, .. } => {
@@ -145,12 +163,17 @@ impl RunOutput {
                     harvest::HarvestOutcome::Already => None,
                     harvest::HarvestOutcome::Lost { reason, cause } => {
                         self.lost += 1;
-                        stake_lost(*stake, *reason, *cause)
+                        self.lost_stake.base = self.lost_stake.base.saturating_add(*stake);
+                        // That it would be was the news.
+                        stake_lost(*stake, *reason, *cause).filter(|_| !known)
                     }
-                    harvest::HarvestOutcome::Failed { error, .. } => Some(error.clone()),
+                    harvest::HarvestOutcome::Failed { error, .. } => {
+                        Some(error.clone()).filter(|e| !known || e.code() != Code::StakeLost)
+                    }
                 };
                 self.judge(format!("harvest of {} in block {block}", hand.who.address), failure);
             }
+            Note::Missed(missed) if self.once => self.missed.push((*missed).clone()),
             // What else is in the way passes by itself.
             Note::Trouble(Step::Plant, e) if e.code() == Code::StrategyFailed => {
                 self.judge(Step::Plant.as_str().to_owned(), Some((*e).clone()));
@@ -183,6 +206,8 @@ impl RunOutput {
             hashing_ms: millis(ran.hashing),
             next: ran.agenda.iter().map(ActionView::from).collect(),
             stopped: ran.stopped,
+            will_be_lost: ran.missed.into(),
+            at_stake: ran.at_stake.as_ref().map(AtStakeView::from),
             warnings: ran.warnings,
             ..self
         }
@@ -194,8 +219,10 @@ impl Document for RunOutput {
         let failures: Vec<Failure> = self.failed.clone().into_iter().collect();
         let end = match (self.done(), failures.as_slice()) {
             // Nobody else names the pail.
-            (0, [(name, e)]) if name.starts_with("harvest of ") => Some(e.clone().context(name)),
-            (done, failures) => ended(done, failures, "steps"),
+            (0, [(name, e)]) if self.missed.is_empty() && name.starts_with("harvest of ") => {
+                Some(e.clone().context(name))
+            }
+            (done, failures) => losses::end(&self.missed, done, failures, "steps"),
         };
         end.or_else(|| {
             let why = "interrupted; what was finished is recorded";
@@ -215,6 +242,11 @@ impl Document for RunOutput {
             Gauge::new("poolctl_run_worked_farmers", "Works of the last run.", self.worked),
             Gauge::new("poolctl_run_harvested_pails", "Harvests of the last run.", self.harvested),
             Gauge::new("poolctl_run_lost_pails", "Stakes found lost by the last run.", self.lost),
+            Gauge::new(
+                "poolctl_run_missed_pails",
+                "Stakes that will be lost, found by the last run.",
+                self.missed.len(),
+            ),
             Gauge::new(
                 "poolctl_run_failed_steps",
                 "What failed for a farmer in the last run.",

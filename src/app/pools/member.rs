@@ -33,6 +33,16 @@ pub struct AddOutput {
     pub member: MemberView,
 }
 
+/// The member as it is called now.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct RenameOutput {
+    /// False where it was called so already.
+    pub changed: bool,
+    /// The member.
+    #[serde(flatten)]
+    pub member: MemberView,
+}
+
 /// A page of members.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct ListOutput {

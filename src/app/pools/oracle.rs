@@ -4,7 +4,7 @@ use crate::farming::time;
 use crate::paging::PageEnd;
 use crate::pools::views::ppm;
 use base::amount::{Base, E18, Quantity, to_units};
-use base::forms;
+use base::{clock, forms};
 use evm::ViewStamp;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -44,6 +44,9 @@ pub struct FeedView {
     pub max_deviation: Option<String>,
     /// Refusals in a row.
     pub failure_streak: u64,
+    /// Since when it is not asked any more, RFC 3339; null while it is in use.
+    #[schemars(with = "Option<forms::Time>")]
+    pub removed_at: Option<String>,
 }
 
 impl From<&Feed> for FeedView {
@@ -60,6 +63,7 @@ impl From<&Feed> for FeedView {
             max: feed.limits.max_e18.map(price),
             max_deviation: feed.limits.max_deviation_ppm.map(ppm),
             failure_streak: feed.failure_streak,
+            removed_at: feed.removed_at.map(clock::rfc3339),
         }
     }
 }
@@ -74,6 +78,28 @@ pub struct AddOutput {
     pub feed: FeedView,
     /// Whose view of the contract.
     pub checked_at: Option<ViewStamp>,
+}
+
+/// The feed as it is now.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct SetOutput {
+    /// False where it was so already.
+    pub changed: bool,
+    /// The feed.
+    #[serde(flatten)]
+    pub feed: FeedView,
+    /// Whose view of the contract, where it was looked at.
+    pub checked_at: Option<ViewStamp>,
+}
+
+/// The feed that was removed.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct RemoveOutput {
+    /// False where it was removed before.
+    pub changed: bool,
+    /// The feed.
+    #[serde(flatten)]
+    pub feed: FeedView,
 }
 
 /// The feeds.

@@ -61,6 +61,9 @@ pub struct PoolView {
     pub synced_at: Option<String>,
     /// How long ago.
     pub age_sec: Option<u64>,
+    /// Since when it is retired, RFC 3339; null while it is in use.
+    #[schemars(with = "Option<forms::Time>")]
+    pub retired_at: Option<String>,
 }
 
 impl PoolView {
@@ -89,6 +92,7 @@ impl PoolView {
             view: s.map(stamp),
             synced_at: s.map(|s| clock::rfc3339(s.synced_at)),
             age_sec: s.map(|s| age(s.synced_at, now)),
+            retired_at: pool.retired_at.map(clock::rfc3339),
         }
     }
 

@@ -6,6 +6,7 @@ use super::{Who, asset};
 use crate::contract::fields::bad;
 use crate::contract::model::Moment;
 use crate::contract::{Block, Entry, Farm, LIFE, Pail, decode_block, decode_farm, decode_pail, index};
+use crate::schedule;
 use base::Result;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -74,6 +75,17 @@ impl View {
     /// When work of the current block must be in, in seconds of ledger time; `None` where its entry is not there.
     pub fn due(&self) -> Option<u64> {
         self.farm.due().filter(|_| self.block.is_some())
+    }
+
+    /// The last second in which work for the current block can get in; `None` where it is too late.
+    pub fn work_until(&self) -> Option<u64> {
+        schedule::work_until(self.due()?, self.at.time)
+    }
+
+    /// Whether a pail of those that were asked for is not worked, and it is too late for that.
+    pub fn is_too_late(&self) -> bool {
+        let is_missed = |standing: &Standing| standing.pail.as_ref().is_some_and(|pail| !pail.entry.worked());
+        self.work_until().is_none() && self.farmers.iter().any(is_missed)
     }
 
     /// The contract of KALE.

@@ -1,7 +1,7 @@
 //! Account addresses that people type. A secret key that is given by mistake is never repeated.
 
-pub use base::redact::without_secrets;
-use base::redact::{is_secret, plain};
+use base::redact::is_secret;
+pub use base::redact::{shown, without_secrets};
 use base::{Code, Error, Result};
 use stellar_strkey::Strkey;
 
@@ -21,18 +21,6 @@ pub fn account(field: &str, text: &str) -> Result<String> {
             "it looks like a secret key: whoever sees the list of processes has seen it; use another one",
         )),
         _ => Err(refuse("is not an account address: a character is missing or mistyped")),
-    }
-}
-
-/// A text for a message, in quotes: not at length, without control characters, and not if it looks like a secret key.
-pub fn shown(text: &str) -> String {
-    if is_secret(text) {
-        return "\"S…\"".to_owned();
-    }
-    let text = &plain(&without_secrets(text));
-    match text.char_indices().nth(80) {
-        Some((end, _)) => format!("\"{}…\"", &text[..end]),
-        None => format!("\"{text}\""),
     }
 }
 

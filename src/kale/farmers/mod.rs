@@ -16,7 +16,7 @@ use rusqlite::{Connection, Row, params};
 use serde_json::{Map, Value, json};
 use state::alert::{self, Subject};
 use state::columns::{maybe_at, only};
-use state::{Tx, rows};
+use state::{Named, Tx, check_words, resolve, rows};
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -43,10 +43,12 @@ pub struct Farmer {
     pub status_at: i64,
     /// What it is farmed by, where that is not as for all.
     pub strategy: Strategy,
+    /// The operator's name for it.
+    pub name: Option<String>,
 }
 
 const FARMER: &str =
-    "SELECT f.id, f.address, f.pooler_id, p.name, f.status, f.stake_percentage_ppm, f.payout_address,
+    "SELECT f.id, f.address, f.name, f.pooler_id, p.name AS pooler, f.status, f.stake_percentage_ppm, f.payout_address,
          f.added_at, f.status_at, s.target_zeros, s.min_work_sec, s.harvest_only, s.min_stake, s.max_stake
      FROM farmers f JOIN poolers p ON p.id = f.pooler_id LEFT JOIN farmer_strategies s ON s.farmer_id = f.id";
 
@@ -57,12 +59,13 @@ fn read(row: &Row<'_>) -> Result<Farmer> {
         id,
         address: row.get("address")?,
         pooler_id: row.get("pooler_id")?,
-        pooler: row.get("name")?,
+        pooler: row.get("pooler")?,
         stake_percentage_ppm: row.get("stake_percentage_ppm")?,
         payout: row.get("payout_address")?,
         added_at: row.get("added_at")?,
         status_at: row.get("status_at")?,
         strategy: strategy_in(row)?,
+        name: row.get("name")?,
     })
 }
 
@@ -75,15 +78,22 @@ fn strategy_in(row: &Row<'_>) -> Result<Strategy> {
     }))
 }
 
-/// A farmer by id or address. `unknown_farmer` where there is none.
-pub fn find(conn: &Connection, name: &str) -> Result<Farmer> {
-    look_up(conn, name)?.ok_or_else(|| {
-        Error::new(Code::UnknownFarmer, format!("no farmer {}", shown(name)))
-            .hint(say("a farmer is named by its id or its address; see them with: ").run("farmer list"))
-    })
+/// The id of a farmer by its name, its address, its id, or the beginning of one of these two.
+pub fn find_id(conn: &Connection, name: &str) -> Result<String> {
+    resolve(conn, Named::Farmer, name)
 }
 
-/// [`find`], where there may be none.
+/// A farmer by what [`find_id`] takes.
+pub fn find(conn: &Connection, name: &str) -> Result<Farmer> {
+    by_id(conn, &find_id(conn, name)?)
+}
+
+/// A farmer by its id. `unknown_farmer` where it is gone.
+pub fn by_id(conn: &Connection, id: &str) -> Result<Farmer> {
+    look_up(conn, id)?.ok_or_else(|| Error::new(Code::UnknownFarmer, format!("no farmer {}", shown(id))))
+}
+
+/// A farmer by its whole id or address, where there may be none.
 pub fn look_up(conn: &Connection, name: &str) -> Result<Option<Farmer>> {
     rows::first(conn, &format!("{FARMER} WHERE f.id = ?1 OR f.address = ?1"), [name], read)
 }
@@ -111,6 +121,8 @@ pub struct Joining {
     pub stake_percentage_ppm: u32,
     /// Where its proceeds go, if not to itself.
     pub payout: Option<String>,
+    /// The operator's name for it.
+    pub name: Option<String>,
 }
 
 impl Joining {
@@ -119,12 +131,14 @@ impl Joining {
         (self.pooler == farmer.pooler || self.pooler == farmer.pooler_id)
             && self.stake_percentage_ppm == farmer.stake_percentage_ppm
             && self.payout == farmer.payout
+            && self.name.as_ref().is_none_or(|name| Some(name) == farmer.name.as_ref())
     }
 
     /// Checks all that can be known without a key; returns the pooler.
-    /// `unknown_pooler`, `pooler_full`, `invalid_weight`, `invalid_address`.
+    /// `unknown_pooler`, `pooler_full`, `invalid_weight`, `invalid_address`, `invalid_value`, `conflict`.
     pub fn check(&self, conn: &Connection) -> Result<Pooler> {
         check_terms(self.stake_percentage_ppm, self.payout.as_deref())?;
+        self.name.as_deref().map_or(Ok(()), |name| check_free(conn, name, None))?;
         let pooler = poolers::find(conn, &self.pooler)?;
         check_room(&pooler)?;
         Ok(pooler)
@@ -136,6 +150,19 @@ fn check_terms(stake_percentage_ppm: u32, payout: Option<&str>) -> Result<()> {
         return Err(Error::field(Code::InvalidWeight, "stake-percentage", "is above 1, the whole balance"));
     }
     payout.map_or(Ok(()), |payout| account("payout", payout).map(|_| ()))
+}
+
+/// Refuses what is no name for a farmer, or that of another one than the one of this id.
+fn check_free(conn: &Connection, name: &str, of: Option<&str>) -> Result<()> {
+    check_words("name", name)?;
+    let sql = "SELECT id FROM farmers WHERE name = ?1 AND id IS NOT ?2";
+    match rows::value::<String>(conn, sql, params![name, of])? {
+        None => Ok(()),
+        Some(other) => {
+            let why = format!("the name {} is taken by farmer {other}", shown(name));
+            Err(Error::new(Code::Conflict, why).hint(say("see it with: ").run("farmer show").of(other)))
+        }
+    }
 }
 
 fn check_room(pooler: &Pooler) -> Result<()> {
@@ -175,15 +202,16 @@ pub fn add(tx: &Tx<'_>, address: &str, joining: &Joining) -> Result<(Farmer, boo
     let id = Uuid::new_v4().to_string();
     let (status, stake) = (Status::WalletCreated.as_str(), joining.stake_percentage_ppm);
     tx.conn().execute(
-        "INSERT INTO farmers (id, address, pooler_id, status, stake_percentage_ppm, payout_address, added_at, status_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)",
-        params![id, address, pooler.id, status, stake, joining.payout, tx.now()],
+        "INSERT INTO farmers (id, address, pooler_id, status, stake_percentage_ppm, payout_address, added_at, status_at, name)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8)",
+        params![id, address, pooler.id, status, stake, joining.payout, tx.now(), joining.name],
     )?;
     let facts = json!({
         "address": address, "pooler": pooler.name, "stake_percentage": ratio(stake), "payout": joining.payout,
+        "name": joining.name,
     });
     tx.event("farmer.registered", &id, &facts)?;
-    Ok((find(tx.conn(), &id)?, true))
+    Ok((by_id(tx.conn(), &id)?, true))
 }
 
 /// What is to change; `None` leaves it as it is.
@@ -199,6 +227,8 @@ pub struct Change {
     pub status: Option<Status>,
     /// Terms of its own.
     pub terms: Vec<Term>,
+    /// The operator's name for it; `Some(None)` = none.
+    pub name: Option<Option<String>>,
 }
 
 /// Changes a farmer; true where anything changed.
@@ -217,6 +247,11 @@ pub fn change(tx: &Tx<'_>, name: &str, change: &Change) -> Result<(Farmer, bool)
     if let Some(payout) = change.payout.as_ref().filter(|payout| **payout != before.payout) {
         note("payout", json!(before.payout), json!(payout));
         after.payout.clone_from(payout);
+    }
+    if let Some(name) = change.name.as_ref().filter(|name| **name != before.name) {
+        name.as_deref().map_or(Ok(()), |name| check_free(tx.conn(), name, Some(&before.id)))?;
+        note("name", json!(before.name), json!(name));
+        after.name.clone_from(name);
     }
     check_terms(after.stake_percentage_ppm, after.payout.as_deref())?;
     change.terms.iter().for_each(|term| after.strategy.set(*term));
@@ -247,9 +282,9 @@ pub fn change(tx: &Tx<'_>, name: &str, change: &Change) -> Result<(Farmer, bool)
     }
     let (status, stake) = (after.status.as_str(), after.stake_percentage_ppm);
     tx.conn().execute(
-        "UPDATE farmers SET pooler_id = ?2, status = ?3, stake_percentage_ppm = ?4, payout_address = ?5, status_at = ?6
-         WHERE id = ?1",
-        params![after.id, after.pooler_id, status, stake, after.payout, after.status_at],
+        "UPDATE farmers SET pooler_id = ?2, status = ?3, stake_percentage_ppm = ?4, payout_address = ?5, status_at = ?6,
+             name = ?7 WHERE id = ?1",
+        params![after.id, after.pooler_id, status, stake, after.payout, after.status_at, after.name],
     )?;
     if after.strategy != before.strategy {
         set_strategy(tx, &after.id, &after.strategy)?;

@@ -1,11 +1,10 @@
 //! Poolers: who works for a group of farmers, on what terms, and for how many.
 
 use super::reward_split::{RewardSplit, ratio};
-use crate::contract::address::shown;
-use base::{Code, Error, Result, say};
+use base::{Code, Error, Result, counted, say};
 use rusqlite::{Connection, Row, params};
-use serde_json::json;
-use state::{Tx, rows};
+use serde_json::{Map, Value, json};
+use state::{Named, Tx, check_name, resolve, rows};
 use uuid::Uuid;
 
 /// A pooler.
@@ -37,38 +36,16 @@ fn read(row: &Row<'_>) -> Result<Pooler> {
     }))
 }
 
-/// A name as it may stand in commands, files and metrics.
-pub fn check_name(flag: &str, name: &str) -> Result<()> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let good = !name.is_empty()
-        && name.len() <= 64
-        && name.chars().all(plain)
-        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
-        // So that a name is never taken for an id.
-        && Uuid::try_parse(name).is_err();
-    if good {
-        return Ok(());
-    }
-    Err(Error::new(Code::InvalidValue, format!("{flag}: invalid name: {}", shown(name))).hint(
-        "a name is 1 to 64 letters, digits, dots, dashes and underscores, and begins with a letter or digit",
-    ))
+/// A pooler by its name, its id or the beginning of that. `unknown_pooler` where there is none.
+pub fn find(conn: &Connection, name: &str) -> Result<Pooler> {
+    let id: String = resolve(conn, Named::Pooler, name)?;
+    let missing = || Error::corrupt(format!("there is no pooler {id}"));
+    rows::first(conn, &format!("{POOLER} WHERE p.id = ?1"), [&id], read)?.ok_or_else(missing)
 }
 
-/// A pooler by name or id. `unknown_pooler` where there is none.
-pub fn find(conn: &Connection, name: &str) -> Result<Pooler> {
-    if let Some(found) = rows::first(conn, &format!("{POOLER} WHERE p.name = ?1 OR p.id = ?1"), [name], read)?
-    {
-        return Ok(found);
-    }
-    let names: Vec<String> = list(conn)?.into_iter().map(|pooler| pooler.name).collect();
-    let e = Error::new(Code::UnknownPooler, format!("no pooler {}", shown(name)));
-    Err(match config::keys::nearest(name, names.iter().map(String::as_str)) {
-        Some(near) => e.hint(format!("did you mean \"{near}\"?")),
-        None if names.is_empty() => {
-            e.hint(say("there is no pooler yet; add one with: ").run("pooler add").of("NAME"))
-        }
-        None => e.hint(say("see them with: ").run("pooler list")),
-    })
+/// The pooler of this name, if there is one.
+fn named(conn: &Connection, name: &str) -> Result<Option<Pooler>> {
+    rows::first(conn, &format!("{POOLER} WHERE p.name = ?1"), [name], read)
 }
 
 /// All poolers by name.
@@ -80,20 +57,19 @@ pub fn list(conn: &Connection) -> Result<Vec<Pooler>> {
 /// `conflict` for one of that name on other terms.
 pub fn add(tx: &Tx<'_>, name: &str, capacity: u32, terms: RewardSplit) -> Result<(Pooler, bool)> {
     check_name("NAME", name)?;
-    match find(tx.conn(), name) {
-        Ok(there) if there.capacity == capacity && there.terms == terms => return Ok((there, false)),
-        Ok(there) => {
+    match named(tx.conn(), name)? {
+        Some(there) if there.capacity == capacity && there.terms == terms => return Ok((there, false)),
+        Some(there) => {
             let (split, fee) = (ratio(there.terms.reward_split_ppm()), ratio(there.terms.platform_fee_ppm()));
             let why = format!(
                 "pooler \"{name}\" exists already, with capacity {}, reward split {split} and platform fee {fee}",
                 there.capacity
             );
-            return Err(Error::new(Code::Conflict, why).hint(
-                "terms that farmers joined on do not change; make a pooler of another name and move them",
-            ));
+            return Err(
+                Error::new(Code::Conflict, why).hint(say("change it with: ").run("pooler set").of(name))
+            );
         }
-        Err(e) if e.code() == Code::UnknownPooler => {}
-        Err(e) => return Err(e),
+        None => {}
     }
     let id = Uuid::new_v4().to_string();
     let (split, fee) = (terms.reward_split_ppm(), terms.platform_fee_ppm());
@@ -107,4 +83,77 @@ pub fn add(tx: &Tx<'_>, name: &str, capacity: u32, terms: RewardSplit) -> Result
     });
     tx.event("pooler.added", &id, &facts)?;
     Ok((find(tx.conn(), &id)?, true))
+}
+
+/// What is to change; `None` leaves it as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SetPooler {
+    /// The operator's name for it.
+    pub name: Option<String>,
+    /// Most farmers that it takes.
+    pub capacity: Option<u32>,
+    /// The pooler's part of each reward, in millionths.
+    pub reward_split_ppm: Option<u32>,
+    /// The operator's part of each reward, in millionths.
+    pub platform_fee_ppm: Option<u32>,
+}
+
+/// Changes a pooler. Returns it and whether anything changed.
+/// `conflict` for a name that another one has, fewer places than it has farmers, and terms that farmers have joined on.
+pub fn set(tx: &Tx<'_>, name: &str, change: &SetPooler) -> Result<(Pooler, bool)> {
+    let before = find(tx.conn(), name)?;
+    let mut after = before.clone();
+    let mut facts = Map::new();
+    let mut note = |what: &str, old: Value, new: Value| {
+        facts.insert(what.to_owned(), json!({ "old": old, "new": new }));
+    };
+    if let Some(name) = change.name.as_ref().filter(|name| **name != before.name) {
+        check_name("name", name)?;
+        if named(tx.conn(), name)?.is_some() {
+            let why = format!("the name \"{name}\" is taken by another pooler");
+            return Err(Error::new(Code::Conflict, why).hint(say("see them with: ").run("pooler list")));
+        }
+        note("name", before.name.as_str().into(), name.as_str().into());
+        after.name.clone_from(name);
+    }
+    if let Some(capacity) = change.capacity.filter(|capacity| *capacity != before.capacity) {
+        if capacity < before.farmers {
+            let why = format!("pooler \"{}\" has {} already", before.name, counted(before.farmers, "farmer"));
+            return Err(Error::field(Code::Conflict, "capacity", why).hint(
+                say("move some to another one: ").run("farmer set").of("FARMER").with("pooler").of("NAME"),
+            ));
+        }
+        note("capacity", before.capacity.into(), capacity.into());
+        after.capacity = capacity;
+    }
+    let [split, fee] = [before.terms.reward_split_ppm(), before.terms.platform_fee_ppm()];
+    after.terms =
+        RewardSplit::new(change.reward_split_ppm.unwrap_or(split), change.platform_fee_ppm.unwrap_or(fee))?;
+    if after.terms != before.terms {
+        let had: bool = rows::one(
+            tx.conn(),
+            "SELECT EXISTS (SELECT 1 FROM farmers WHERE pooler_id = ?1)
+                 OR EXISTS (SELECT 1 FROM block_operations WHERE pooler_id = ?1)",
+            [&before.id],
+        )?;
+        if had {
+            let why =
+                format!("farmers have joined pooler \"{}\" on its terms: these do not change", before.name);
+            return Err(Error::new(Code::Conflict, why)
+                .hint(say("make a pooler of another name, and move them: ").run("pooler add").of("NAME")));
+        }
+        let ratios = |terms: RewardSplit| [terms.reward_split_ppm(), terms.platform_fee_ppm()].map(ratio);
+        note("terms", json!(ratios(before.terms)), json!(ratios(after.terms)));
+    }
+    if facts.is_empty() {
+        return Ok((before, false));
+    }
+    let (split, fee) = (after.terms.reward_split_ppm(), after.terms.platform_fee_ppm());
+    rows::run(
+        tx.conn(),
+        "UPDATE poolers SET name = ?2, capacity = ?3, reward_split_ppm = ?4, platform_fee_ppm = ?5 WHERE id = ?1",
+        params![after.id, after.name, after.capacity, split, fee],
+    )?;
+    tx.event("pooler.changed", &after.id, &Value::Object(facts))?;
+    Ok((after, true))
 }

@@ -3,6 +3,7 @@
 mod ask;
 pub mod code;
 mod lead;
+pub mod missed;
 mod payers;
 pub mod question;
 mod scope;
@@ -11,6 +12,7 @@ pub mod submitter;
 
 pub use ask::{Strategies, ask};
 pub use lead::{Elsewhere, Leads, takes_nonces};
+pub use missed::Missed;
 pub use payers::{farmer, judge, note};
 pub use question::TargetBlock;
 pub use scope::Scope;
@@ -54,25 +56,19 @@ pub trait Terms {
     fn read(&self, state: &State) -> Result<(Settings, SubmitOptions)>;
 }
 
-/// So many times in all a call decides, where other runs change what it decided from.
-pub const DECISIONS: usize = 3;
-
-/// Decides, up to [`DECISIONS`] times: `decide` is called anew, with the keys and settings of then, while it ends with
-/// `state_changed`.
-///
-/// # Errors
-/// Those of `decide`; `state_changed` where it was changed each time.
+/// As [`state::anew_async`], with the keys and settings of then.
 pub async fn anew<T>(
     farming: &mut Farming<'_, '_>,
     mut decide: impl AsyncFnMut(&mut Farming<'_, '_>) -> Result<T>,
 ) -> Result<T> {
-    for _ in 1..DECISIONS {
-        match decide(farming).await {
-            Err(e) if e.code() == Code::StateChanged => farming.renew()?,
-            decided => return decided,
-        };
-    }
-    decide(farming).await
+    let mut decided = false;
+    state::anew_async(async || {
+        if std::mem::replace(&mut decided, true) {
+            farming.renew()?;
+        }
+        decide(farming).await
+    })
+    .await
 }
 
 /// What a farming service works with.

@@ -162,7 +162,7 @@ pub fn note(
         }
         lacking.iter().try_for_each(|(who, lacks)| {
             // One that plants no more has nothing to lack, whatever was found.
-            let plants = farmers::find(tx.conn(), &who.id)?.status.plants();
+            let plants = farmers::by_id(tx.conn(), &who.id)?.status.plants();
             farmer(tx, &who.id, &who.address, if plants { lacks.as_slice() } else { &[] }).map(drop)
         })
     })

@@ -78,7 +78,7 @@ pub async fn check(farming: &mut Farming<'_, '_>, hands: &[FarmerRow]) -> Result
         let mut farmers = Vec::with_capacity(hands.len());
         for ((hand, wallet), Readiness { lacks, payer }) in hands.iter().zip(&look.wallets).zip(verdicts) {
             // As it is now: another run may have let it leave while this one waited for the lock.
-            let before = farmers::find(tx.conn(), &hand.who.id)?.status;
+            let before = farmers::by_id(tx.conn(), &hand.who.id)?.status;
             let mut status = before;
             for step in steps(before, &lacks) {
                 let change = Change { status: Some(*step), ..Change::default() };

@@ -65,6 +65,8 @@ pub struct Harvested {
     pub stake: Base,
     /// What the formula said the reward would be.
     pub forecast: Option<Base>,
+    /// Whether an earlier run, or step, had seen that its block ended without work.
+    pub known: bool,
     /// How it ended.
     pub outcome: HarvestOutcome,
 }
@@ -92,8 +94,8 @@ impl Due {
     }
 
     pub(super) fn end(self, outcome: HarvestOutcome) -> Harvested {
-        let OpenPail { block, stake, forecast, .. } = self.pail;
-        Harvested { hand: self.hand, block, stake, forecast, outcome }
+        let OpenPail { block, stake, forecast, missed_at, .. } = self.pail;
+        Harvested { hand: self.hand, block, stake, forecast, known: missed_at.is_some(), outcome }
     }
 
     /// What a harvest would have paid, by the block's own figures and the recorded work.

@@ -64,7 +64,7 @@ async fn once(
     let Some(view) = view else { return Ok((Vec::new(), Vec::new())) };
     let mut ends = Vec::new();
     code::watch(farming, &view)?;
-    watch(farming, &lives, &worked, &refused)?;
+    watch(farming, &lives, &worked, &refused, &unworked)?;
     if !back.is_empty() {
         let network = farming.site.network();
         // They were booked as lost, and are there after all.
@@ -106,14 +106,18 @@ fn watch(
     lives: &[(String, u32, u32)],
     worked: &[(String, u32, u32, u32)],
     refused: &[(Due, Reason, Error)],
+    unworked: &[(Due, Reason)],
 ) -> Result<()> {
     farming.write(|tx| {
+        for (due, _) in unworked {
+            loss::miss(tx, &due.pail.farmer, due.pail.block)?;
+        }
         for (farmer, block, until) in lives {
             rows::live_pail(tx, farmer, *block, *until)?;
         }
         // Whoever worked it: once the pail is gone, this tells what it was worth.
         for (farmer, block, gap, zeros) in worked {
-            rows::work_pail(tx, farmer, *block, *gap, *zeros)?;
+            loss::worked(tx, farmer, *block, *gap, *zeros)?;
             // A look that shows it takes back what an earlier one made doubtful.
             rows::undoubt(tx, farmer, *block)?;
         }

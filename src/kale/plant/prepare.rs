@@ -125,7 +125,7 @@ impl Stakes {
             return Err(still::changed("the settings of the stakes were changed"));
         }
         let Farmer { id, address, strategy, stake_percentage_ppm, .. } =
-            farmers::find(conn, &intent.subject)?;
+            farmers::by_id(conn, &intent.subject)?;
         let terms = self.answer.get(&id).copied().unwrap_or_default().or(strategy).or(self.all);
         if terms.plants() && terms.stake(*balance, stake_percentage_ppm, *most)? == *stake {
             return Ok(());

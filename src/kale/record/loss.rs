@@ -1,9 +1,9 @@
-//! A stake that is lost: what the records say it was lost by, and its booking.
+//! A stake that is lost: what the records say it was lost by, and its booking; and one that will be, with its alert.
 
 use super::accounting;
 use super::reason::Reason;
 use super::rows::{self, FarmerRow, HarvestRow, OpenPail, Trace};
-use crate::alerts::LOST;
+use crate::alerts::{LOST, MISSED};
 use crate::contract::DECIMALS;
 use base::Result;
 use base::amount::{Base, to_people};
@@ -11,6 +11,7 @@ use rusqlite::Connection;
 use serde_json::json;
 use state::Tx;
 use state::alert::{self, Subject};
+use std::collections::BTreeMap;
 
 /// Why a pail was never worked, from the records; `due` is when its block could roll over, `margin` the time before that
 /// in which work is no longer begun.
@@ -56,6 +57,7 @@ pub fn book(
     tx.post(event, &accounting::forfeited(network, &pail.farmer, pail.stake))?;
     rows::compensation(tx, hand, pail.block, pail.stake, cause)?;
     rows::close_pail(tx, &pail.farmer, pail.block)?;
+    missed_alert(tx, &pail.farmer)?;
     if pail.stake > Base::ZERO {
         let why = format!(
             "block {}: a stake of {} KALE is lost: {reason}, by {cause}",
@@ -65,6 +67,48 @@ pub fn book(
         alert::edge(tx, Subject::Farm(&pail.farmer), LOST, Some(&why))?;
     }
     Ok(true)
+}
+
+/// Notes that the block of a pail has ended without work. False where that is known, or nothing will be lost by it.
+pub fn miss(tx: &Tx<'_>, farmer: &str, block: u32) -> Result<bool> {
+    let is_new = rows::miss_pail(tx, farmer, block)?;
+    if is_new {
+        missed_alert(tx, farmer)?;
+    }
+    Ok(is_new)
+}
+
+/// Notes work in a pail, whoever did it; false where it is no better than what is noted.
+pub fn worked(tx: &Tx<'_>, farmer: &str, block: u32, gap: u32, zeros: u32) -> Result<bool> {
+    let is_better = rows::work_pail(tx, farmer, block, gap, zeros)?;
+    if is_better {
+        missed_alert(tx, farmer)?;
+    }
+    Ok(is_better)
+}
+
+/// The alert on a farmer's stakes that will be lost says which are left.
+pub(super) fn missed_alert(tx: &Tx<'_>, farmer: &str) -> Result<()> {
+    let why = missed_words(&rows::missed_of(tx.conn(), farmer)?);
+    alert::edge(tx, Subject::Farm(farmer), MISSED, why.as_deref()).map(drop)
+}
+
+fn missed_words(pails: &[OpenPail]) -> Option<String> {
+    let word = |pail: &OpenPail| format!("block {}: {} KALE", pail.block, to_people(pail.stake, DECIMALS));
+    let words: Vec<String> = pails.iter().map(word).collect();
+    (!words.is_empty()).then(|| {
+        format!("no work got in before the block ended, and the stake will be lost: {}", words.join(", "))
+    })
+}
+
+/// The farmers (row ids) whose stakes will be lost at `now`, seconds since 1970, which no run has seen so far, and why.
+pub fn unseen(conn: &Connection, now: i64) -> Result<Vec<(String, String)>> {
+    let mut of: BTreeMap<String, Vec<OpenPail>> = BTreeMap::new();
+    for pail in rows::missed_pails(conn, now)? {
+        of.entry(pail.farmer.clone()).or_default().push(pail);
+    }
+    of.retain(|_, pails| pails.iter().all(|pail| pail.missed_at.is_none()));
+    Ok(of.into_iter().filter_map(|(farmer, pails)| Some((farmer, missed_words(&pails)?))).collect())
 }
 
 /// Takes a loss back: the pail is seen again, as `pail` says, and is open once more. Returns whether one was booked.

@@ -121,7 +121,7 @@ impl FarmRecorder {
         let gap = gap_of(settled, planted)?;
         let outcome = if plan.improves { "improved" } else { "worked" };
         if rows::work(tx, &row(outcome, Some(gap)), &trace(operation, settled, None))? {
-            rows::work_pail(tx, farmer, block, gap, zeros)?;
+            loss::worked(tx, farmer, block, gap, zeros)?;
             if !plan.improves {
                 rows::tally(tx, farmer, block, Tally { worked: 1, ..Tally::default() })?;
             }
@@ -178,6 +178,7 @@ impl FarmRecorder {
         tx.post(event, &lines)?;
         rows::tally(tx, farmer, block, Tally { harvested: 1, rewarded: reward, ..Tally::default() })?;
         rows::close_pail(tx, farmer, block)?;
+        loss::missed_alert(tx, farmer)?;
         if !rows::losses(tx.conn(), block)?.iter().any(|loss| loss.farmer == farmer) {
             alert::edge(tx, Subject::Farm(farmer), LOST, None)?;
         }
@@ -208,7 +209,7 @@ fn hindered(tx: &Tx<'_>, id: &str, reason: Reason, settled: &Settled) -> Result<
             alert::edge(tx, Subject::Farm(&payer.to_string()), SPONSOR_LOW, Some(&why))?;
         }
         (NoAccount | TooFewLumens | NoTrustline | NotAuthorized | TrustlineFull, _) => {
-            let farmer = farmers::find(tx.conn(), id)?;
+            let farmer = farmers::by_id(tx.conn(), id)?;
             if farmer.status == Life::Active {
                 let why = format!("farmer {}: {reason}: {words}", farmer.address);
                 alert::edge(tx, Subject::Farm(id), NOT_READY, Some(&why))?;

@@ -16,7 +16,7 @@ pub fn changed(what: impl std::fmt::Display) -> Error {
 /// `state_changed` where the state does not have it any more.
 pub fn holds(conn: &Connection, plan: &Plan) -> Result<()> {
     let served = |id: &str| -> Result<()> {
-        let Farmer { status, address, .. } = farmers::find(conn, id)?;
+        let Farmer { status, address, .. } = farmers::by_id(conn, id)?;
         if status.is_served() { Ok(()) } else { Err(changed(format_args!("farmer {address} has departed"))) }
     };
     match plan {
@@ -37,7 +37,7 @@ fn ended(farmer: &str, block: u32) -> Error {
 
 fn plants(conn: &Connection, plan: &PlantPlan) -> Result<()> {
     let PlantPlan { farmer, address, block, .. } = plan;
-    let status = farmers::find(conn, farmer)?.status;
+    let status = farmers::by_id(conn, farmer)?.status;
     if !status.plants() {
         return Err(changed(format_args!("farmer {address} became {status}")));
     }

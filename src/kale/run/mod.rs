@@ -2,20 +2,22 @@
 
 mod done;
 pub mod outlook;
+mod stopping;
 
 use self::done::Done;
 use crate::chain::Who;
 use crate::chain::view::{Ask, View};
 use crate::contract::BLOCK_SECONDS;
 use crate::contract::model::Moment;
-use crate::farming::{Farming, Leads, Strategies, is_of_state};
+use crate::farming::{Farming, Leads, Missed, Strategies, is_of_state};
 use crate::fees;
 use crate::harvest::{self, Harvested};
 use crate::plant::{self, Planted};
 use crate::reconcile::{self, Reconciled};
 use crate::record::rows::{self, FarmerRow, OpenPail};
 use crate::schedule::{self, Action, Step, Stock};
-use crate::work::{self, Orders, Patience, Reach, Shift, Worked, nonces};
+use crate::work::{self, AtStake, Orders, Patience, Reach, Shift, Worked, nonces};
+use base::amount::Base;
 use base::{Code, Error, Exit, Result};
 use grind::kernel::KernelRef;
 use outbox::Operation;
@@ -61,6 +63,10 @@ pub enum Note<'a> {
     Harvested(&'a Harvested),
     /// The farm was compared with the chain, for this reason, and they differed.
     Reconciled(&'static str, &'a Reconciled),
+    /// A stake that will be lost, which no run has seen before: its block ended without work.
+    Missed(&'a Missed),
+    /// The operator wants to stop with this at stake; whether what was found is submitted.
+    Stopping(&'a AtStake, bool),
     /// Nothing is due; this is next.
     Waiting(&'a Action),
     /// A step could not be done now; it is tried again.
@@ -89,6 +95,10 @@ pub struct Ran {
     pub agenda: Vec<Action>,
     /// Whether the operator stopped it.
     pub stopped: bool,
+    /// What was left planted and not worked then.
+    pub at_stake: Option<AtStake>,
+    /// How many stakes will be lost, as runs have seen, and what they come to.
+    pub missed: (usize, Base),
     /// Nonces tried.
     pub hashes: u64,
     /// Time that all threads hashed.
@@ -153,7 +163,9 @@ pub async fn run(
         (Some(mut shift), Some(at)) => hand.finish(farming, &mut shift, at),
         _ => Ok(()),
     };
-    ended.and(finished).map(|()| hand.ran)
+    ended.and(finished)?;
+    hand.ran.missed = farming.all_missed()?;
+    Ok(hand.ran)
 }
 
 /// What a turn came to.
@@ -169,10 +181,12 @@ impl Farmhand<'_> {
         let mut patience = Patience::default();
         loop {
             let mut turned = self.turn(farming, permit).await;
-            if let (Ok(_), Some(view)) = (&turned, &self.ran.view)
-                && let Err(e) = patience.see(view.at.ledger)
-            {
-                turned = Err(e);
+            if let (Ok(_), Some(view)) = (&turned, &self.ran.view) {
+                match patience.see(view.at, self.shift.as_ref().map(|shift| shift.hours.end)) {
+                    Err(e) if self.terms.once => return Err(e),
+                    Err(e) => turned = Err(e),
+                    Ok(()) => {}
+                }
             }
             if !self.terms.once
                 && turned.is_ok()
@@ -189,6 +203,7 @@ impl Farmhand<'_> {
                 turn => patience.bear(turn)?,
             };
             if farming.work.stop.wanted() {
+                self.leave(farming, permit).await?;
                 self.ran.stopped = true;
                 return Ok(());
             }
@@ -197,17 +212,19 @@ impl Farmhand<'_> {
                 return Ok(());
             }
             if !turn.is_some_and(|turn| turn.moved) {
-                self.rest(farming).await?;
+                self.rest(farming, patience.still()).await?;
             }
         }
     }
 
     /// Waits for the next look; not to its end where another run has put a nonce into the state, or the operator wants to stop.
-    async fn rest(&self, farming: &Farming<'_, '_>) -> Result<()> {
-        let (conn, poll) = (farming.work.state.conn(), farming.submit_options.pace.poll);
+    /// The longer no ledger has closed, the longer.
+    async fn rest(&self, farming: &Farming<'_, '_>, still: Duration) -> Result<()> {
+        let (conn, pace) = (farming.work.state.conn(), &farming.submit_options.pace);
         let block = self.ran.view.as_ref().map(|view| view.farm.index);
         let bests = || block.map_or_else(|| Ok(HashMap::new()), |block| nonces::bests(conn, block));
-        let (until, mut version, before) = (Instant::now() + self.pause(poll), version(conn)?, bests()?);
+        let (until, mut version, before) =
+            (Instant::now() + self.pause(pace.poll).max(pace.after(still)), version(conn)?, bests()?);
         while !farming.work.stop.wanted() {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -276,6 +293,9 @@ impl Farmhand<'_> {
         let (at, index) = (view.at, view.farm.index);
         self.ran.view = Some(view.clone());
         self.tick(farming, permit, &view).await?;
+        for missed in &farming.note_missed((index, view.work_until())).await? {
+            (self.tell)(&Note::Missed(missed));
+        }
         let (conn, scope) = (farming.work.state.conn(), &farming.scope);
         let hands = scope.hands(conn)?;
         let (mut pails, mut before) = (rows::pails_in(conn, index)?, rows::pails_before(conn, index)?);

@@ -6,7 +6,7 @@ use crate::chain::view::{Ask, View};
 use crate::contract::Pail;
 use crate::contract::forecast::{self, Forecast};
 use crate::contract::model::Refusal;
-use crate::farming::{self, Strategies, TargetBlock};
+use crate::farming::{self, Scope, Strategies, TargetBlock, missed};
 use crate::fees::purse::{Books, Spares};
 use crate::fees::sponsor::Sponsor;
 use crate::record::rows::{self, FarmerRow};
@@ -14,6 +14,7 @@ use crate::schedule::{self, Action, Planting, Stock};
 use crate::settings::{Policy, Settings};
 use crate::strategy::{Answer, Strategy};
 use crate::work::{Orders, needs_work, nonces};
+use base::amount::Base;
 use base::{Code, Result, Stop};
 use rusqlite::Connection;
 
@@ -33,7 +34,8 @@ pub struct Prospect {
     pub best: Option<u32>,
     /// What a harvest would pay as the pail stands, without the stake; `None` where it was not worked.
     pub paid_now: Option<i128>,
-    /// What work in the next ledger would earn, with the best nonce at hand, or with the zeros that are aimed at.
+    /// What work in the next ledger would earn, with the best nonce at hand, or with the zeros that are aimed at; `None` where
+    /// it is too late for work.
     pub work: Option<Result<Forecast, Refusal>>,
 }
 
@@ -57,6 +59,8 @@ pub struct Outlook {
     pub agenda: Vec<Action>,
     /// Farmers that are served.
     pub prospects: Vec<Prospect>,
+    /// How many stakes will be lost, and what they come to: no work got in before their block ended.
+    pub missed: (usize, Base),
     /// The sponsor, where there is one.
     pub sponsor: Option<Sponsor>,
     /// What the strategy's command says of this block, where there is one, or why it says nothing.
@@ -99,7 +103,11 @@ pub async fn look(
     let stock = stock(conn, &view, &prospects, orders.policy)?;
     let agenda = schedule::agenda(&view.farm, view.current(), view.at, stock, settings);
     let deadline = view.due().map(|due| orders.deadline_of(due, settings));
-    Ok(Outlook { view, cap, deadline, agenda, prospects, sponsor, answer, submitters })
+    let overdue = missed::overdue(conn, &Scope::All, (view.farm.index, view.work_until()))?;
+    let seen = missed::seen(conn, site, &overdue).await?;
+    let missed =
+        missed::total(seen.iter().filter(|(_, pail)| !pail.worked()).map(|(missed, _)| missed.stake));
+    Ok(Outlook { view, cap, deadline, agenda, prospects, missed, sponsor, answer, submitters })
 }
 
 /// What the strategy's command says of the block that is planted in next, or worked, where that is too late.
@@ -147,7 +155,7 @@ fn prospect(
             (_, None) => aim,
         };
         let ledger = view.at.ledger.saturating_add(1);
-        work = Some(forecast::of_work(index, block, pail, ledger, zeros, STAKE_UNIT));
+        work = view.work_until().map(|_| forecast::of_work(index, block, pail, ledger, zeros, STAKE_UNIT));
     }
     Ok(Prospect { hand, strategy, pail, best, paid_now, work })
 }

@@ -1,6 +1,7 @@
 //! The command `work`: one shift, from now to its end.
 
-use super::patience::Patience;
+use super::leave::{AtStake, at_stake, in_time, leave};
+use super::patience::{Patience, pause};
 use super::policy::{Orders, needs_work};
 use super::send::{Bid, intent};
 use super::shift::Shift;
@@ -9,10 +10,10 @@ use crate::chain::Who;
 use crate::chain::view::{Ask, View};
 use crate::contract::Pail;
 use crate::contract::model::Moment;
-use crate::farming::{Farming, TargetBlock, is_of_state};
+use crate::farming::{Farming, Missed, TargetBlock, is_of_state};
 use crate::record::rows;
-use crate::schedule;
 use crate::strategy::Strategy;
+use base::amount::Base;
 use base::{Code, Error, Result};
 use grind::Solution;
 use state::ValuePermit;
@@ -36,6 +37,12 @@ pub struct WorkReport {
     pub took: Duration,
     /// Whether the operator stopped it before its end.
     pub stopped: bool,
+    /// What was left planted and not worked then.
+    pub at_stake: Option<AtStake>,
+    /// Stakes that will be lost, which this run saw first.
+    pub missed: Vec<Missed>,
+    /// How many of those there are in all, and what they come to.
+    pub all_missed: (usize, Base),
     /// What the operator should know.
     pub warnings: Vec<String>,
 }
@@ -61,17 +68,22 @@ pub async fn run(
         hashing: Duration::ZERO,
         took: Duration::ZERO,
         stopped: false,
+        at_stake: None,
+        missed: Vec::new(),
+        all_missed: (0, Base::ZERO),
         warnings,
     };
+    let first = (report.view.at, report.view.farm.index);
+    report.missed = farming.note_missed((first.1, report.view.work_until())).await?;
     report.warnings.extend(consult(farming, &report.view, orders).await?.map(|e| e.to_string()));
     if let Some(mut shift) = Shift::begin(farming, &report.view, orders, kernel)? {
         report.deadline = Some(shift.hours.deadline);
-        let first = (report.view.at, report.view.farm.index);
         watch(farming, permit, (&mut shift, orders), first, &mut report).await?;
         let reach = shift.reach();
         (report.hashes, report.hashing) = (reach.figures.hashes, reach.figures.elapsed);
         report.took = begun.elapsed();
     }
+    report.all_missed = farming.all_missed()?;
     Ok(report)
 }
 
@@ -122,14 +134,13 @@ pub async fn rehearse(
     farmers: &[Who],
 ) -> Result<(View, Option<u64>, Vec<Wanted>)> {
     let view = farming.look(farmers, false).await?;
-    let (Some(block), Some(due)) = (view.current().cloned(), view.due()) else {
+    let (Some(block), Some(due), Some(end)) = (view.current().cloned(), view.due(), view.work_until()) else {
         return Ok((view, None, Vec::new()));
     };
     let (index, settings) = (view.farm.index, &farming.settings);
-    let (end, strategies) = (schedule::work_end(due), farming.strategies(index)?);
-    let own = rows::own_works(farming.work.state.conn(), index)?;
+    let (strategies, own) = (farming.strategies(index)?, rows::own_works(farming.work.state.conn(), index)?);
     let mut wanted = Vec::new();
-    for standing in view.farmers.iter().filter(|_| view.at.time < end) {
+    for standing in &view.farmers {
         let (who, Some(pail)) = (&standing.who, &standing.pail) else { continue };
         let job = block.job(index, &who.contract_address());
         let enough = strategies.of(&who.id).enough(&block);
@@ -179,13 +190,12 @@ async fn watch(
                 return Ok(());
             }
             if farming.work.stop.wanted() {
-                report.stopped = true;
-                return Ok(());
+                return stopped(farming, permit, (&mut *shift, orders), moment.0, report).await;
             }
-            tokio::time::sleep(farming.submit_options.pace.poll).await;
+            pause(farming.work.stop, farming.submit_options.pace.after(patience.still())).await;
             let ask = Ask { guess: Some(shift.block), ..Ask::default() };
             if let Some(view) = patience.bear(View::read(farming.site, &ask).await)? {
-                patience.see(view.at.ledger)?;
+                patience.see(view.at, Some(shift.hours.end))?;
                 advance_bar(farming, shift, moment.0, view.at);
                 moment = (view.at, view.farm.index);
             }
@@ -194,7 +204,30 @@ async fn watch(
     .await;
     farming.work.progress.end();
     report.worked.extend(shift.finish(farming, moment.0)?);
-    ended
+    ended?;
+    report.missed.extend(farming.note_missed((shift.block, shift.until(moment.0))).await?);
+    Ok(())
+}
+
+/// Says what is at stake, and submits what was found, unless that is to be left.
+async fn stopped(
+    farming: &mut Farming<'_, '_>,
+    permit: ValuePermit<'_>,
+    (shift, orders): (&mut Shift, &Orders),
+    at: Moment,
+    report: &mut WorkReport,
+) -> Result<()> {
+    report.stopped = true;
+    let look = |farming: &Farming<'_, '_>, shift: &Shift| {
+        at_stake(farming, shift.block, shift.until(at), |farmer| shift.has(farmer))
+    };
+    let Some(stake) = look(farming, shift)? else { return Ok(()) };
+    tracing::warn!("{}", stake.stopping(!orders.abandon));
+    if !orders.abandon {
+        in_time(leave(farming, permit, shift, at, &mut report.worked)).await?;
+    }
+    report.at_stake = look(farming, shift)?;
+    Ok(())
 }
 
 /// A bar from now to the deadline, in seconds of ledger time.

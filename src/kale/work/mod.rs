@@ -2,6 +2,7 @@
 
 mod grinder;
 mod job;
+mod leave;
 pub mod lines;
 pub mod nonces;
 mod pails;
@@ -13,6 +14,7 @@ mod submit;
 
 pub use grinder::{Figures, kernel};
 pub use job::{Wanted, WorkReport, advance_bar, begin_bar, consult, failures, rehearse, run};
+pub use leave::{AtStake, at_stake, in_time, leave};
 pub use lines::LONGEST;
 pub use pails::note;
 pub use patience::Patience;

@@ -5,6 +5,7 @@ use crate::chain::Who;
 use crate::chain::view::{Living, Standing, View};
 use crate::contract::{base, forecast};
 use crate::farming::{Farming, code};
+use crate::record::loss;
 use crate::record::rows::{self, OpenPail};
 use base::Result;
 use serde_json::json;
@@ -36,7 +37,7 @@ pub fn note(farming: &mut Farming<'_, '_>, view: &View) -> Result<Vec<(Who, u32)
         let mut foreign = Vec::new();
         for (who, (gap, zeros), forecast, live_until) in changes {
             // Our own work is noted as it is confirmed: what is better than the note is somebody else's.
-            if rows::work_pail(tx, &who.id, index, gap, zeros)? {
+            if loss::worked(tx, &who.id, index, gap, zeros)? {
                 let facts = json!({ "farmer": who.address, "block": index, "gap": gap, "zeros": zeros });
                 tx.event("work.elsewhere", &who.id, &facts)?;
                 foreign.push((who.clone(), zeros));

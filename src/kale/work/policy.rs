@@ -18,6 +18,8 @@ pub struct Orders {
     pub policy: Policy,
     /// When the best is submitted; else as the settings say.
     pub deadline: Option<Deadline>,
+    /// Whether a run that is stopped leaves what was found, and submits none of it.
+    pub abandon: bool,
 }
 
 /// When the best is submitted.

@@ -9,11 +9,11 @@ use crate::chain::view::{Ask, Standing, View};
 use crate::contract::model::Moment;
 use crate::contract::{BLOCK_SECONDS, Block, Pail};
 use crate::farming::Farming;
+use crate::fees;
 use crate::record::reason::{Blame, Reason};
 use crate::record::rows;
 use crate::settings::Policy;
 use crate::strategy::Strategy;
-use crate::{fees, schedule};
 use base::{Code, Error, Result, say};
 use grind::Solution;
 use grind::kernel::KernelRef;
@@ -101,11 +101,9 @@ impl Shift {
         orders: &Orders,
         kernel: KernelRef,
     ) -> Result<Option<Self>> {
-        let (Some(entry), Some(due)) = (view.current(), view.due()) else { return Ok(None) };
-        let end = schedule::work_end(due);
-        if view.at.time >= end {
+        let (Some(entry), Some(due), Some(end)) = (view.current(), view.due(), view.work_until()) else {
             return Ok(None);
-        }
+        };
         let settings = &farming.settings;
         let deadline = orders.deadline_of(due, settings);
         let opened = due.saturating_sub(BLOCK_SECONDS);
@@ -303,7 +301,7 @@ impl Shift {
                 || !policy::is_open(self.policy, &hand)
                 || (at.time >= self.hours.deadline && hand.best.is_some() && !hand.improves())
         };
-        self.rolled || at.time >= self.hours.end || self.crew.iter().all(is_done)
+        self.until(at).is_none() || self.crew.iter().all(is_done)
     }
 
     /// Saves what was found and submits what is due at this moment of the farm; whoever is told `rolled` finds nothing
@@ -328,6 +326,24 @@ impl Shift {
             all.append(&mut worked);
         }
         Ok(all)
+    }
+
+    /// The best that there is goes out from now on, and nothing is ground any more; who has no nonce at all gets one.
+    pub fn hurry(&mut self, at: Moment) -> Result<()> {
+        self.hours.deadline = self.hours.deadline.min(at.time);
+        self.halt();
+        self.start(at)
+    }
+
+    /// The last second in which work gets in, at this moment of the farm.
+    pub fn until(&self, at: Moment) -> Option<u64> {
+        (!self.rolled && at.time < self.hours.end).then_some(self.hours.end)
+    }
+
+    /// Whether there is a nonce that would change a pail, and time to submit it.
+    pub fn has_to_send(&self, at: Moment) -> bool {
+        let helps = |mate: &Mate| mate.given_up.is_none() && mate.hand().improves();
+        self.until(at).is_some() && self.crew.iter().any(helps)
     }
 
     fn due(&self, at: Moment) -> Vec<usize> {
@@ -416,7 +432,7 @@ impl Shift {
     /// Ends it: saves where the search is, and, unless it goes on in a later run, tells and records who was missed.
     pub fn finish(&mut self, farming: &mut Farming<'_, '_>, at: Moment) -> Result<Vec<Worked>> {
         self.save(farming, true)?;
-        if !self.rolled && at.time < self.hours.end {
+        if self.until(at).is_some() {
             return Ok(Vec::new());
         }
         let reason = if self.rolled { Reason::RolledOver } else { Reason::TooLate };

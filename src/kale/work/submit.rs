@@ -10,7 +10,6 @@ use crate::contract::Pail;
 use crate::farming::Farming;
 use crate::record::reason::Reason;
 use crate::record::rows::{self, FarmerRow};
-use crate::schedule;
 use base::{Result, counted};
 use grind::Solution;
 use grind::lines::Text;
@@ -146,7 +145,7 @@ pub async fn check(
         }
     }
     let view = farming.look(&who, false).await?;
-    let until = view.due().map_or(0, schedule::work_end);
+    let until = view.work_until().unwrap_or_default();
     let mut checker = Checker { view: &view, until, seen: HashSet::new(), best: HashMap::new() };
     let mut reports: Vec<LineReport> = Vec::new();
     for (line, read) in (1..).zip(parsed) {

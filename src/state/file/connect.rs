@@ -185,7 +185,7 @@ pub(super) fn configure(conn: &Connection) -> Result<()> {
 }
 
 /// The least that reads the file.
-fn probe(conn: &Connection) -> Result<()> {
+pub(super) fn probe(conn: &Connection) -> Result<()> {
     Ok(conn.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?)
 }
 

@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// What one run at a time acts on. Those who want several take them in this order.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lease {
+    /// A part of the operator's schedule, by its word: held by the run that has it done.
+    Schedule(String),
     /// The EVM pools: sync with its roll-back, rescan, payment of epochs, completion of withdrawals.
     Pools,
     /// The farmers of a pooler: plant, work, harvest, trustlines.
@@ -33,6 +35,7 @@ impl Lease {
     /// As it is named in the folder of leases.
     fn file(&self) -> String {
         match self {
+            Self::Schedule(part) => format!("schedule{}{part}", Self::OF),
             Self::Pools => "pools".to_owned(),
             Self::Farm { id, .. } => format!("farm{}{id}", Self::OF),
             Self::Account(address) => format!("account{}{address}", Self::OF),
@@ -44,6 +47,7 @@ impl Lease {
 impl fmt::Display for Lease {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Schedule(part) => write!(f, "the scheduled {part} is"),
             Self::Pools => f.write_str("the pools are"),
             Self::Farm { name, .. } => write!(f, "the farm of pooler \"{name}\" is"),
             Self::Account(address) => write!(f, "the account {address} is"),
@@ -78,7 +82,7 @@ impl Drop for Leased {
 /// Who holds what.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeaseHolder {
-    /// `pools`, `farm:ID`, `account:ADDRESS`, `prune`; `run` for whoever has the state open for writing.
+    /// `pools`, `farm:ID`, `account:ADDRESS`, `prune`, `schedule:PART`; `run` for whoever has the state open for writing.
     pub lease: String,
     /// By whom; none where its file cannot be read.
     pub holder: Option<Holder>,

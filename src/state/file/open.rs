@@ -8,10 +8,12 @@ use crate::columns::only;
 use crate::{Permit, Run, Tx, runs};
 use base::files::{self, Access, Draft};
 use base::{Code, Error, Exit, Remedy, Result, killpoint, say};
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, MAIN_DB, OpenFlags, TransactionBehavior};
 #[cfg(debug_assertions)]
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Rows after which the write-ahead log is worth shrinking.
@@ -33,9 +35,15 @@ pub struct State {
     path: PathBuf,
     run: Run,
     watch: Option<Watch>,
+    /// Of a rehearsal: whether it has written, so that other writers wait.
+    rehearsal: Option<Arc<AtomicBool>>,
 }
 
 impl State {
+    const fn new(conn: Connection, path: PathBuf, run: Run, watch: Option<Watch>) -> Self {
+        Self { conn, path, run, watch, rehearsal: None }
+    }
+
     /// Opens for reading only; never waits for a writer. In a folder that may not be written, a state that no run has open
     /// is opened as one that nobody changes: see [`State::watch`].
     ///
@@ -52,7 +60,7 @@ impl State {
     pub fn unjudged(path: &Path, run: Run) -> Result<Self> {
         let (conn, watch) = connect::connect_to_read(path)?;
         is_of_today(&conn, path)?;
-        Ok(Self { conn, path: path.to_owned(), run, watch })
+        Ok(Self::new(conn, path.to_owned(), run, watch))
     }
 
     /// As [`State::read`], for those who would rather know nothing than wait for an instant, or leave a trace: no file is
@@ -70,7 +78,7 @@ impl State {
         conn.busy_timeout(Duration::ZERO)?;
         is_of_today(&conn, path)?;
         schema::must_be_own(&conn, path, steps::SCHEMA_VERSION)?;
-        Ok(Self { conn, path: path.to_owned(), run, watch: None })
+        Ok(Self::new(conn, path.to_owned(), run, None))
     }
 
     /// Opens for writing, migrating an older schema after an automatic backup. The whole file is looked at where the last
@@ -107,10 +115,29 @@ impl State {
         // What takes back a long statement that fails: in bulk each touches so many pages that it would go to a file.
         conn.pragma_update(None, "temp_store", "MEMORY")?;
         conn.pragma_update(None, "query_only", true)?;
-        Ok(Self { conn, path: path.to_owned(), run, watch: None })
+        Ok(Self::new(conn, path.to_owned(), run, None))
     }
 
-    /// A private copy that vanishes when closed: what `--dry-run` writes to.
+    /// For a dry run, on the file itself: what is written is seen here alone, and taken back when this is dropped. From the
+    /// first write on other writers wait, so nothing is to be waited for any more: see [`State::rehearsal`]. Who may not
+    /// write to the file gets a private copy.
+    pub fn rehearse(path: &Path, run: Run, wait: Duration) -> Result<Self> {
+        let conn = connect::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        if conn.is_readonly(MAIN_DB)? || connect::probe(&conn).is_err() {
+            return Self::scratch(path, run);
+        }
+        is_of_today(&conn, path)?;
+        schema::must_be_own(&conn, path, steps::SCHEMA_VERSION)?;
+        conn.busy_timeout(wait)?;
+        // Nothing of it goes to a disk.
+        conn.pragma_update(None, "cache_spill", false)?;
+        conn.pragma_update(None, "temp_store", "MEMORY")?;
+        conn.pragma_update(None, "query_only", true)?;
+        let rehearsal = Some(Arc::default());
+        Ok(Self { rehearsal, ..Self::new(conn, path.to_owned(), run, None) })
+    }
+
+    /// A private copy that vanishes when closed: for a dry run of what waits for the network between its writes.
     pub fn scratch(path: &Path, run: Run) -> Result<Self> {
         let source = Self::read(path, run.clone())?;
         // An empty name is a temporary database that spills to disk only under memory pressure.
@@ -124,7 +151,7 @@ impl State {
         conn.pragma_update(None, "query_only", true)?;
         // What was copied is one moment of the file, unless somebody changed it under the copy.
         source.watch().map_or(Ok(()), Watch::is_unchanged)?;
-        Ok(Self { conn, path: path.to_owned(), run, watch: None })
+        Ok(Self::new(conn, path.to_owned(), run, None))
     }
 
     /// Where the file was opened as one that nobody changes: what tells afterwards whether that was so.
@@ -147,6 +174,11 @@ impl State {
         Ok(Look { conn: &self.conn, own })
     }
 
+    /// Of a rehearsal: whether it has written by now.
+    pub fn rehearsal(&self) -> Option<Arc<AtomicBool>> {
+        self.rehearsal.clone()
+    }
+
     /// Where the file is.
     pub fn path(&self) -> &Path {
         &self.path
@@ -167,7 +199,10 @@ impl State {
             hook();
         }
         self.conn.pragma_update(None, "query_only", false)?;
-        let result = Self::commit(&mut self.conn, &self.run, body);
+        let result = match &self.rehearsal {
+            None => Self::commit(&mut self.conn, &self.run, body),
+            Some(written) => Self::try_out(&self.conn, &self.run, written, body),
+        };
         self.conn.pragma_update(None, "query_only", true)?;
         result
     }
@@ -182,14 +217,35 @@ impl State {
 
     fn commit<T>(conn: &mut Connection, run: &Run, body: impl FnOnce(&Tx<'_>) -> Result<T>) -> Result<T> {
         let before = conn.total_changes();
-        let tx = Tx::new(conn.transaction_with_behavior(TransactionBehavior::Immediate)?, run);
+        let inner = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let tx = Tx::new(&inner, run);
         let value = body(&tx)?;
-        if tx.conn().total_changes() == before {
+        if inner.total_changes() == before {
             return Ok(value);
         }
-        tx.commit()?;
+        tx.count()?;
+        killpoint::reach();
+        inner.commit()?;
         killpoint::reach();
         Ok(value)
+    }
+
+    /// Writes, in a transaction that stays open; where that fails, all that was written is taken back.
+    fn try_out<T>(
+        conn: &Connection,
+        run: &Run,
+        written: &AtomicBool,
+        body: impl FnOnce(&Tx<'_>) -> Result<T>,
+    ) -> Result<T> {
+        if conn.is_autocommit() {
+            conn.execute_batch("BEGIN IMMEDIATE")?;
+        }
+        let done = body(&Tx::new(conn, run));
+        if done.is_err() && !conn.is_autocommit() {
+            conn.execute_batch("ROLLBACK")?;
+        }
+        written.store(done.is_ok(), Ordering::Relaxed);
+        done
     }
 
     /// Notes when a run of a scheduled command ended, and how. It is no fact of the audit log: the data version stays as
@@ -213,7 +269,7 @@ impl State {
     /// To be called when so many rows were written: shrinks the write-ahead log if they are many. Readers and writers in
     /// the way are no error, and are hardly waited for.
     pub fn after_bulk(&self, rows: u64) -> Result<()> {
-        if rows < BULK_ROWS {
+        if rows < BULK_ROWS || self.rehearsal.is_some() {
             return Ok(());
         }
         let wait: u64 = self.conn.pragma_query_value(None, "busy_timeout", |row| row.get(0))?;

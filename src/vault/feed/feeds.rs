@@ -1,15 +1,17 @@
 //! Feeds: where the price of an asset comes from, and within which limits it is believed.
 
-use super::quote::Limits;
+use super::quote::{Limits, out_of_bounds};
 use super::source::Source;
 use crate::pool::Pool;
+use alloy::primitives::Address;
 use base::amount::{Base, to_people};
 use base::{Code, Error, Result, say};
-use evm::{At, Chain, PinnedView, ViewStamp};
+use evm::{At, Chain, PinnedView, ViewStamp, is_silence};
 use rusqlite::{Connection, Row, params};
 use serde_json::json;
+use state::alert::{self, Subject};
 use state::columns::maybe_at;
-use state::{WriteContext, rows};
+use state::{Named, Tx, WriteContext, resolve, rows};
 
 /// A feed as the state knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +32,8 @@ pub struct Feed {
     pub failure_streak: u64,
     /// Time of the block that it answered at last, never later than our own time was; seconds since 1970.
     pub answered_at: Option<u64>,
+    /// Since when it is not asked any more; `None` = it is in use.
+    pub removed_at: Option<i64>,
 }
 
 impl Feed {
@@ -63,70 +67,250 @@ pub fn asset_name(flag: &str, text: &str) -> Result<String> {
     Err(Error::new(Code::InvalidValue, format!("{flag}: \"{text}\" is neither a symbol nor an address")))
 }
 
-/// Looks at the contract and adds the feed; adding the same again changes nothing. A fixed price has no contract
-/// and needs no chain. Returns the feed and whether it is new, with the block it was looked at.
+/// Looks at the contract and adds the feed; adding the same again changes nothing, and adding one that was removed puts it back,
+/// as it is asked for now. A fixed price has no contract and needs no chain; without one, nothing is looked at. Returns the feed
+/// and whether it is new, with the block it was looked at.
 pub async fn add(
     work: &mut WriteContext<'_>,
     chain: Option<&Chain>,
     ask: &AddFeed,
     at: At,
 ) -> Result<(Feed, bool, Option<ViewStamp>)> {
-    if let Some(feed) = known(work.state.conn(), ask)? {
+    ask.limits.check()?;
+    if let Some(feed) = known(work.state.conn(), ask)?.filter(in_use) {
         return Ok((feed, false, None));
     }
-    let (description, view) = match chain.filter(|_| ask.source.address().is_some()) {
-        None => (None, None),
-        Some(chain) => {
-            let look =
-                chain.view(at, async |view| Ok((ask.source.describe(view).await?, ViewStamp::of(view))));
-            let (description, view) = look.await?;
-            (description, Some(view))
-        }
+    let seen = match chain.filter(|_| ask.source.address().is_some()) {
+        Some(chain) => Some(look(chain, ask.source, &ask.limits, at).await?),
+        None => None,
     };
+    let (description, view) = seen.unzip();
     work.state.write(work.permit, |tx| {
-        if let Some(feed) = known(tx.conn(), ask)? {
+        let removed = match known(tx.conn(), ask)? {
             // Another run was faster.
-            return Ok((feed, false, None));
-        }
-        let price = ask.source.fixed().map(|price| price.to_string());
-        let address = ask.source.address().map(|address| address.to_string());
-        rows::run(
-            tx.conn(),
-            "INSERT INTO oracle_feeds (name, asset, kind, address, fixed_price_e18, max_staleness_sec, min_e18, max_e18,
-                 max_deviation_ppm, description, added_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-            params![
-                ask.name,
-                ask.asset,
-                ask.source.as_str(),
-                address,
-                price,
-                ask.limits.max_staleness_sec,
-                ask.limits.min_e18.map(|min| min.to_string()),
-                ask.limits.max_e18.map(|max| max.to_string()),
-                ask.limits.max_deviation_ppm,
-                description,
-                tx.now(),
-            ],
-        )?;
+            Some(feed) if in_use(&feed) => return Ok((feed, false, None)),
+            removed => removed.map(|feed| feed.id),
+        };
+        let id = removed.map_or_else(|| insert(tx, ask), Ok)?;
+        store(tx, id, ask, description.flatten().as_deref())?;
+        let feed = must_be(tx.conn(), id)?;
         tx.event(
             "oracle.feed_added",
             &ask.name,
-            &json!({ "asset": ask.asset, "kind": ask.source.as_str(), "address": address,
-                     "fixed_price_e18": price, "view": view }),
+            &json!({ "asset": ask.asset, "kind": ask.source.as_str(),
+                     "address": ask.source.address().map(|address| address.to_string()),
+                     "fixed_price_e18": ask.source.fixed().map(|price| price.to_string()),
+                     "again": removed.is_some(), "view": view }),
         )?;
-        Ok((find(tx.conn(), &ask.name)?, true, view))
+        Ok((feed, true, view))
     })
 }
 
-/// The same feed if it is there; another one of that name is a conflict.
+/// What a contract says it is, once it answers like a feed, with the block that it was looked at. A price outside the feed's own
+/// bounds is refused.
+async fn look(chain: &Chain, source: Source, limits: &Limits, at: At) -> Result<(Option<String>, ViewStamp)> {
+    let looked = chain.view(at, async |view| {
+        let description = source.describe(view).await?;
+        if limits.is_bounded() {
+            let mut batch = view.batch();
+            let quote = source.ask(&mut batch);
+            let (reply, time) = (batch.send().await?, view.block().timestamp);
+            // That it has no price now, or an old one, is for the checks to say.
+            let refused = quote(&reply, time).ok().and_then(|quote| out_of_bounds(&quote, limits, time));
+            if let Some(refusal) = refused {
+                let hint = say("check the contract and the bounds; to take it as it is: ").with("force");
+                return Err(Error::new(Code::InvalidValue, format!("its first {refusal}")).hint(hint));
+            }
+        }
+        Ok((description, ViewStamp::of(view)))
+    });
+    looked.await.map_err(|e| {
+        let hint = || say("try again, or do it without a look at the contract: ").with("force");
+        if is_silence(&e) { e.hint(hint()) } else { e }
+    })
+}
+
+fn insert(tx: &Tx<'_>, ask: &AddFeed) -> Result<i64> {
+    let sql =
+        "INSERT INTO oracle_feeds (name, asset, kind, address, fixed_price_e18, max_staleness_sec, added_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6)";
+    let (address, price) = texts(ask.source);
+    rows::run(tx.conn(), sql, params![ask.name, ask.asset, ask.source.as_str(), address, price, tx.now()])?;
+    Ok(tx.conn().last_insert_rowid())
+}
+
+/// Address and fixed price as columns.
+fn texts(source: Source) -> (Option<String>, Option<String>) {
+    (
+        source.address().map(|address| address.to_string()),
+        source.fixed().map(|price_e18| price_e18.to_string()),
+    )
+}
+
+/// Writes what a feed is from now on. What it said as it was before, and how often that was refused, says nothing of it.
+fn store(tx: &Tx<'_>, id: i64, ask: &AddFeed, description: Option<&str>) -> Result<()> {
+    let (address, price) = texts(ask.source);
+    let Limits { max_staleness_sec, min_e18, max_e18, max_deviation_ppm } = &ask.limits;
+    let [min, max] = [min_e18, max_e18].map(|bound| bound.map(|price| price.to_string()));
+    rows::run(
+        tx.conn(),
+        "UPDATE oracle_feeds SET asset = ?2, kind = ?3, address = ?4, fixed_price_e18 = ?5, max_staleness_sec = ?6,
+             min_e18 = ?7, max_e18 = ?8, max_deviation_ppm = ?9, description = ?10, added_at = ?11,
+             failure_streak = 0, checked_at = NULL, answered_at = NULL, removed_at = NULL WHERE id = ?1",
+        params![
+            id,
+            ask.asset,
+            ask.source.as_str(),
+            address,
+            price,
+            max_staleness_sec,
+            min,
+            max,
+            max_deviation_ppm,
+            description,
+            tx.now(),
+        ],
+    )?;
+    rows::run(tx.conn(), "DELETE FROM oracle_price_cache WHERE feed_id = ?1", [id])
+}
+
+const fn in_use(feed: &Feed) -> bool {
+    feed.removed_at.is_none()
+}
+
+/// The same feed if it is there, or one of that name that was removed; another one that is in use is a conflict.
 fn known(conn: &Connection, ask: &AddFeed) -> Result<Option<Feed>> {
-    let Some(feed) = all(conn)?.into_iter().find(|feed| feed.name == ask.name) else { return Ok(None) };
-    if feed.asset == ask.asset && feed.source == ask.source && feed.limits == ask.limits {
+    let Some(feed) = every(conn)?.into_iter().find(|feed| feed.name == ask.name) else { return Ok(None) };
+    let same = feed.asset == ask.asset && feed.source == ask.source && feed.limits == ask.limits;
+    if same || !in_use(&feed) {
         return Ok(Some(feed));
     }
     let why = format!("the name \"{}\" is taken by a feed of {}", feed.name, feed.asset);
-    Err(Error::new(Code::Conflict, why).hint(say("see it with: ").run("oracle list")))
+    let hint = say("see it with: ").run("oracle list").say("; change it with: ").run("oracle set");
+    Err(Error::new(Code::Conflict, why).hint(hint))
+}
+
+/// What is to change of a feed; `None` leaves it as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SetFeed {
+    /// Its kind.
+    pub kind: Option<String>,
+    /// The contract.
+    pub address: Option<Address>,
+    /// The price of a fixed feed, 18 decimals.
+    pub price_e18: Option<Base>,
+    /// Oldest accepted quote, in seconds.
+    pub max_staleness_sec: Option<u64>,
+    /// Lowest accepted price, 18 decimals; `Some(None)` = any, here and below.
+    pub min_e18: Option<Option<Base>>,
+    /// Highest accepted price.
+    pub max_e18: Option<Option<Base>>,
+    /// Largest accepted change, in millionths.
+    pub max_deviation_ppm: Option<Option<u32>>,
+}
+
+impl SetFeed {
+    /// The feed with these changes.
+    fn applied(&self, feed: &Feed) -> Result<AddFeed> {
+        let Feed { name, asset, source, limits, .. } = feed.clone();
+        let kind = self.kind.as_deref().unwrap_or(source.as_str());
+        let is_fixed = kind == Source::Fixed(Base::ZERO).as_str();
+        let address = self.address.or_else(|| source.address().filter(|_| !is_fixed));
+        let price = self.price_e18.or_else(|| source.fixed().filter(|_| is_fixed));
+        let limits = Limits {
+            max_staleness_sec: self.max_staleness_sec.unwrap_or(limits.max_staleness_sec),
+            min_e18: self.min_e18.unwrap_or(limits.min_e18),
+            max_e18: self.max_e18.unwrap_or(limits.max_e18),
+            max_deviation_ppm: self.max_deviation_ppm.unwrap_or(limits.max_deviation_ppm),
+        };
+        limits.check()?;
+        let source = Source::parse(kind, &asset, address, price)?;
+        Ok(AddFeed { name, asset, source, limits })
+    }
+}
+
+/// Changes a feed, after a look at its contract where another source or other bounds are asked for; without a look where
+/// `forced`. Returns it and whether anything changed, with the block it was looked at.
+pub async fn set(
+    work: &mut WriteContext<'_>,
+    chain: impl Fn() -> Result<Chain>,
+    id: i64,
+    (change, forced): (&SetFeed, bool),
+    at: At,
+) -> Result<(Feed, bool, Option<ViewStamp>)> {
+    state::anew_async(async || {
+        let before = must_be(work.state.conn(), id)?;
+        if !in_use(&before) {
+            return Err(is_removed(&before));
+        }
+        let after = change.applied(&before)?;
+        let bounds = |limits: &Limits| (limits.min_e18, limits.max_e18);
+        let moved = after.source != before.source;
+        if !moved && after.limits == before.limits {
+            return Ok((before, false, None));
+        }
+        let looks = moved || bounds(&after.limits) != bounds(&before.limits);
+        let seen = if looks && !forced && after.source.address().is_some() {
+            Some(look(&chain()?, after.source, &after.limits, at).await?)
+        } else {
+            None
+        };
+        work.state.write(work.permit, |tx| {
+            let now = must_be(tx.conn(), id)?;
+            if (now.source, &now.limits, now.removed_at) != (before.source, &before.limits, None) {
+                return Err(state::changed(format_args!("feed \"{}\"", before.name)));
+            }
+            let (description, view) = seen.clone().unzip();
+            if moved {
+                store(tx, id, &after, description.flatten().as_deref())?;
+                close_alerts(tx, &before)?;
+            } else {
+                set_limits(tx, id, &after.limits)?;
+            }
+            let shown = |source: Source, limits: &Limits| {
+                json!({ "kind": source.as_str(), "address": texts(source).0, "fixed_price_e18": texts(source).1,
+                        "max_staleness_sec": limits.max_staleness_sec,
+                        "min_e18": limits.min_e18.map(|price| price.to_string()),
+                        "max_e18": limits.max_e18.map(|price| price.to_string()),
+                        "max_deviation_ppm": limits.max_deviation_ppm })
+            };
+            let (old, new) = (shown(before.source, &before.limits), shown(after.source, &after.limits));
+            tx.event("oracle.feed_changed", &before.name, &json!({ "old": old, "new": new, "view": view }))?;
+            Ok((must_be(tx.conn(), id)?, true, view))
+        })
+    })
+    .await
+}
+
+fn set_limits(tx: &Tx<'_>, id: i64, limits: &Limits) -> Result<()> {
+    let Limits { max_staleness_sec, min_e18, max_e18, max_deviation_ppm } = limits;
+    let [min, max] = [min_e18, max_e18].map(|bound| bound.map(|price| price.to_string()));
+    rows::run(
+        tx.conn(),
+        "UPDATE oracle_feeds SET max_staleness_sec = ?2, min_e18 = ?3, max_e18 = ?4, max_deviation_ppm = ?5
+         WHERE id = ?1",
+        params![id, max_staleness_sec, min, max, max_deviation_ppm],
+    )
+}
+
+/// Takes a feed out of use: it is not asked any more and prices nothing, and what it said stays. Returns it and whether anything
+/// changed.
+pub fn remove(tx: &Tx<'_>, id: i64) -> Result<(Feed, bool)> {
+    let feed = must_be(tx.conn(), id)?;
+    if !in_use(&feed) {
+        return Ok((feed, false));
+    }
+    rows::run(tx.conn(), "UPDATE oracle_feeds SET removed_at = ?2 WHERE id = ?1", params![id, tx.now()])?;
+    close_alerts(tx, &feed)?;
+    tx.event("oracle.feed_removed", &feed.name, &json!({ "asset": feed.asset }))?;
+    Ok((must_be(tx.conn(), id)?, true))
+}
+
+/// What was wrong with a feed as it was says nothing of it from now on.
+fn close_alerts(tx: &Tx<'_>, feed: &Feed) -> Result<()> {
+    let subject = Subject::Feed(feed.id, &feed.name);
+    let open = alert::list(tx.conn(), subject, None)?;
+    open.iter().try_for_each(|one| alert::edge(tx, subject, &one.kind, None).map(drop))
 }
 
 /// Sees that a feed's contract answers like one of its kind. A fixed price has none.
@@ -136,10 +320,15 @@ pub async fn examine(view: &PinnedView, feed: &Feed) -> Result<()> {
 
 const FEED: &str =
     "SELECT id, name, asset, kind, address, max_staleness_sec, min_e18, max_e18, max_deviation_ppm,
-     description, failure_streak, fixed_price_e18, answered_at FROM oracle_feeds";
+     description, failure_streak, fixed_price_e18, answered_at, removed_at FROM oracle_feeds";
 
-/// Every feed by id.
+/// Every feed that is in use, by id.
 pub fn all(conn: &Connection) -> Result<Vec<Feed>> {
+    collect(conn, "WHERE removed_at IS NULL ORDER BY id", params![])
+}
+
+/// Every feed by id, those that were removed too.
+pub fn every(conn: &Connection) -> Result<Vec<Feed>> {
     collect(conn, "ORDER BY id", params![])
 }
 
@@ -148,9 +337,14 @@ pub(crate) fn by_id(conn: &Connection, id: i64) -> Result<Option<Feed>> {
     rows::first(conn, &format!("{FEED} WHERE id = ?1"), [id], read)
 }
 
+fn must_be(conn: &Connection, id: i64) -> Result<Feed> {
+    let missing = || Error::corrupt(format!("there is no feed with the row id {id}"));
+    by_id(conn, id)?.ok_or_else(missing)
+}
+
 /// The feeds of an asset by id; none is an error.
 pub fn of_asset(conn: &Connection, asset: &str) -> Result<Vec<Feed>> {
-    let feeds = collect(conn, "WHERE asset = ?1 ORDER BY id", params![asset])?;
+    let feeds = collect(conn, "WHERE asset = ?1 AND removed_at IS NULL ORDER BY id", params![asset])?;
     if feeds.is_empty() {
         return Err(Error::new(Code::UnknownAsset, format!("no feed prices \"{asset}\""))
             .hint(
@@ -167,23 +361,20 @@ pub fn of_asset(conn: &Connection, asset: &str) -> Result<Vec<Feed>> {
     Ok(feeds)
 }
 
-/// The feeds that price a pool's asset, by its address or its symbol.
-pub fn of_pool(conn: &Connection, pool: &Pool) -> Result<Vec<Feed>> {
-    let symbol = pool.asset.symbol.to_ascii_uppercase();
-    collect(conn, "WHERE asset IN (?1, ?2) ORDER BY id", params![pool.asset.address.to_string(), symbol])
+/// A feed by its name, removed or not; an error has the nearest name there is.
+pub fn find(conn: &Connection, name: &str) -> Result<Feed> {
+    must_be(conn, resolve(conn, Named::Feed, name)?)
 }
 
-/// A feed by name; an error has the nearest name there is.
-pub fn find(conn: &Connection, name: &str) -> Result<Feed> {
-    let feeds = all(conn)?;
-    if let Some(feed) = feeds.iter().find(|feed| feed.name == name) {
-        return Ok(feed.clone());
-    }
-    let e = Error::new(Code::UnknownFeed, format!("no feed \"{name}\"")).detail("feed", name);
-    Err(match config::keys::nearest(name, feeds.iter().map(|feed| feed.name.as_str())) {
-        Some(near) => e.hint(format!("did you mean \"{near}\"?")),
-        None => e.hint(say("see them with: ").run("oracle list")),
-    })
+/// A feed by its name, to use it: `conflict` where it was removed.
+pub fn find_active(conn: &Connection, name: &str) -> Result<Feed> {
+    let feed = find(conn, name)?;
+    if in_use(&feed) { Ok(feed) } else { Err(is_removed(&feed)) }
+}
+
+fn is_removed(feed: &Feed) -> Error {
+    let hint = say("put it back with: ").run("oracle add").of(&feed.name);
+    Error::new(Code::Conflict, format!("feed \"{}\" was removed", feed.name)).hint(hint)
 }
 
 fn collect(conn: &Connection, clause: &str, values: impl rusqlite::Params) -> Result<Vec<Feed>> {
@@ -210,6 +401,7 @@ fn read(row: &Row<'_>) -> Result<Feed> {
         description: row.get("description")?,
         failure_streak: row.get("failure_streak")?,
         answered_at: row.get("answered_at")?,
+        removed_at: row.get("removed_at")?,
     })
 }
 

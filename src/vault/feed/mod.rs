@@ -5,5 +5,7 @@ pub mod quote;
 pub mod source;
 
 pub(crate) use feeds::by_id;
-pub use feeds::{AddFeed, Feed, add, all, asset_name, examine, find, of_asset, of_pool};
+pub use feeds::{
+    AddFeed, Feed, SetFeed, add, all, asset_name, every, examine, find, find_active, of_asset, remove, set,
+};
 pub use source::Source;

@@ -3,6 +3,7 @@
 use alloy::primitives::I256;
 use base::amount::{Base, mul_div, pow10};
 use base::clock::span;
+use base::{Code, Error, Result};
 use strum::{IntoStaticStr, VariantNames};
 
 /// What a feed answered, at one block.
@@ -31,6 +32,24 @@ pub struct Limits {
     pub max_e18: Option<Base>,
     /// Largest accepted change against the last good price, in millionths of it.
     pub max_deviation_ppm: Option<u32>,
+}
+
+impl Limits {
+    /// Refuses bounds that no price could be within.
+    pub fn check(&self) -> Result<()> {
+        match (self.min_e18, self.max_e18) {
+            (Some(min), Some(max)) if min > max => {
+                let why = format!("{} is above the highest accepted price, {}", shown(min), shown(max));
+                Err(Error::field(Code::InvalidValue, "min", why).hint("no price could be accepted"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a price has to be within anything.
+    pub const fn is_bounded(&self) -> bool {
+        self.min_e18.is_some() || self.max_e18.is_some()
+    }
 }
 
 /// Seconds that a quote may lie in the block's future: clocks of oracle nodes and block producers differ.
@@ -113,6 +132,19 @@ pub fn accept(
         }
     }
     Ok(price)
+}
+
+/// Why a quote is refused that is outside the bounds, however old it is; `None` where it is within, or cannot be told.
+pub fn out_of_bounds(quote: &RawQuote, limits: &Limits, block_time: u64) -> Option<Refusal> {
+    let limits = Limits { max_staleness_sec: u64::MAX, max_deviation_ppm: None, ..limits.clone() };
+    accept(quote, &limits, block_time, None)
+        .err()
+        .filter(|refusal| matches!(refusal, Refusal::OutOfBounds { .. }))
+}
+
+/// The smallest number that is more than half.
+pub const fn majority(feeds: usize) -> usize {
+    feeds / 2 + 1
 }
 
 fn shown(price: Base) -> String {

@@ -110,7 +110,8 @@ pub struct Standing {
 pub fn standings(conn: &Connection, now: i64) -> Result<Vec<Standing>> {
     let sql = "SELECT f.name, f.asset, coalesce(f.fixed_price_e18, c.price_e18) AS price_e18, c.updated_at, c.block_at, c.fetched_at,
              f.failure_streak FROM oracle_feeds f
-         LEFT JOIN oracle_price_cache c ON c.asset = f.asset AND c.feed_id = f.id ORDER BY f.id";
+         LEFT JOIN oracle_price_cache c ON c.asset = f.asset AND c.feed_id = f.id
+         WHERE f.removed_at IS NULL ORDER BY f.id";
     rows::all(conn, sql, [], |row| {
         let (updated, block, fetched): (Option<u64>, Option<u64>, Option<i64>) =
             (row.get("updated_at")?, row.get("block_at")?, row.get("fetched_at")?);

@@ -48,7 +48,10 @@ pub async fn fetch(
 ) -> Result<(Option<ViewStamp>, Vec<Fetched>)> {
     let judge = Judge { threshold: work.config.number("risk.failure_streak")?, deviation };
     state::anew_async(async || {
-        let feeds = feeds.iter().map(|feed| now(work.state.conn(), feed)).collect::<Result<Vec<Feed>>>()?;
+        let mut feeds =
+            feeds.iter().map(|feed| now(work.state.conn(), feed)).collect::<Result<Vec<Feed>>>()?;
+        // One that was removed meanwhile is asked nothing.
+        feeds.retain(|feed| feed.removed_at.is_none());
         fetch_once(work, &chain, &feeds, at, judge).await
     })
     .await
@@ -81,12 +84,16 @@ async fn fetch_once(
             Err(e) if is_silence(&e) => {
                 let silent = Refusal::Unreachable(e.to_string());
                 work.state.write(work.permit, |tx| {
-                    let mut read = feeds.iter().filter(|feed| feed.source.address().is_some());
-                    read.try_for_each(|feed| {
+                    let mut silenced = Vec::new();
+                    for feed in feeds.iter().filter(|feed| feed.source.address().is_some()) {
+                        let now = is_as_read(tx.conn(), feed)?;
                         // One that has answered another run meanwhile is not silent.
-                        let heard = is_as_read(tx.conn(), feed)?.answered_at != feed.answered_at;
-                        if heard { Ok(()) } else { judge.refused(tx, feed, &silent) }
-                    })
+                        if now.answered_at == feed.answered_at {
+                            refused(tx, feed, &silent)?;
+                            silenced.push(now);
+                        }
+                    }
+                    judge.open_breakers(tx, &silenced)
                 })?;
                 return Err(e);
             }
@@ -99,7 +106,7 @@ async fn fetch_once(
     let mut quotes =
         answers.iter().flat_map(|answers| answers.quotes.iter().map(move |quote| (answers, quote)));
     let fetched = work.state.write(work.permit, |tx| {
-        feeds
+        let fetched = feeds
             .iter()
             .map(|feed| {
                 let feed = is_as_read(tx.conn(), feed)?;
@@ -110,14 +117,17 @@ async fn fetch_once(
                 };
                 Ok(Fetched { feed, result })
             })
-            .collect::<Result<Vec<_>>>()
+            .collect::<Result<Vec<_>>>()?;
+        // Only now: a feed that comes later may be what an asset has a quorum by.
+        judge.open_breakers(tx, fetched.iter().map(|one| &one.feed))?;
+        Ok(fetched)
     })?;
     Ok((view, fetched))
 }
 
 /// A feed as it stands now; `state_changed` where that is no longer the one that was read.
 fn is_as_read(conn: &Connection, read: &Feed) -> Result<Feed> {
-    let same = |now: &Feed| (&now.asset, now.source) == (&read.asset, read.source);
+    let same = |now: &Feed| (&now.asset, now.source, now.removed_at) == (&read.asset, read.source, None);
     let changed = || state::changed(format_args!("feed \"{}\"", read.name));
     feed::by_id(conn, read.id)?.filter(same).ok_or_else(changed)
 }
@@ -195,7 +205,7 @@ impl Judge {
             Ok(accepted) => accepted,
             Err(refusal) => {
                 if is_news {
-                    self.refused(tx, feed, &refusal)?;
+                    refused(tx, feed, &refusal)?;
                 }
                 return Ok(Err(refusal));
             }
@@ -220,22 +230,36 @@ impl Judge {
         Ok(Ok(price))
     }
 
-    /// Counts a refusal; one too many in a row opens the breaker of every pool whose asset the feed prices.
-    fn refused(self, tx: &Tx<'_>, feed: &Feed, refusal: &Refusal) -> Result<()> {
-        let streak: u64 = rows::one(
-            tx.conn(),
-            "UPDATE oracle_feeds SET failure_streak = failure_streak + 1, checked_at = ?2 WHERE id = ?1
-             RETURNING failure_streak",
-            params![feed.id, tx.now()],
-        )?;
-        alerts(tx, feed, Some(refusal))?;
-        if let RuleResult::Violated(reason) = rules::streak(&feed.name, streak, self.threshold) {
-            for pool in pool::list(tx.conn())?.iter().filter(|pool| feed.prices(pool)) {
+    /// Opens the breaker of every pool whose asset has no quorum without those of these feeds, as they were before, that were
+    /// refused once more, and too often.
+    fn open_breakers<'f>(self, tx: &Tx<'_>, before: impl IntoIterator<Item = &'f Feed>) -> Result<()> {
+        let mut failing = Vec::new();
+        for was in before {
+            let streak = is_as_read(tx.conn(), was)?.failure_streak;
+            if streak > was.failure_streak && streak >= self.threshold {
+                failing.push(was);
+            }
+        }
+        if failing.is_empty() {
+            return Ok(());
+        }
+        for pool in
+            pool::active(tx.conn())?.iter().filter(|pool| failing.iter().any(|feed| feed.prices(pool)))
+        {
+            let feeds = risk::feed_health(tx.conn(), pool)?;
+            if let RuleResult::Violated(reason) = rules::oracle_failure(&feeds, self.threshold) {
                 risk::trip(tx, pool, Rule::OracleFailureStreak, &reason)?;
             }
         }
         Ok(())
     }
+}
+
+/// Counts a refusal.
+fn refused(tx: &Tx<'_>, feed: &Feed, refusal: &Refusal) -> Result<()> {
+    let sql = "UPDATE oracle_feeds SET failure_streak = failure_streak + 1, checked_at = ?2 WHERE id = ?1";
+    rows::run(tx.conn(), sql, params![feed.id, tx.now()])?;
+    alerts(tx, feed, Some(refusal))
 }
 
 fn accepted(tx: &Tx<'_>, feed: &Feed) -> Result<()> {

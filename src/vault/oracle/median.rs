@@ -2,16 +2,12 @@
 //! every feed of an asset at one block for it.
 
 use super::fetch::{Deviation, Fetched, fetch};
+use crate::feed::quote::majority;
 use crate::feed::{Feed, of_asset};
 use base::amount::{Base, mul_div, to_people};
 use base::{Code, Error, Result, counted, say};
 use evm::{At, Chain, ViewStamp};
 use state::WriteContext;
-
-/// The smallest number that is more than half.
-pub const fn majority(feeds: usize) -> usize {
-    feeds / 2 + 1
-}
 
 /// What several prices come to, all with 18 decimals.
 #[derive(Debug, Clone, PartialEq, Eq)]

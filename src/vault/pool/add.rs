@@ -106,8 +106,9 @@ pub async fn add(work: &mut WriteContext<'_>, chain: &Chain, ask: &AddPool, at: 
                 ask.reward_genesis.map(db_block).transpose()?,
             ],
         )?;
-        contract::put(tx, tx.conn().last_insert_rowid(), &contract, view.number)?;
-        let pool = store::find(tx.conn(), &ask.name)?;
+        let id = tx.conn().last_insert_rowid();
+        contract::put(tx, id, &contract, view.number)?;
+        let pool = store::by_id(tx.conn(), id)?;
         tx.event(
             "pool.added",
             &ask.name,
@@ -120,10 +121,15 @@ pub async fn add(work: &mut WriteContext<'_>, chain: &Chain, ask: &AddPool, at: 
 
 /// The same pool if it is there; another one of that name or address is a conflict.
 fn known(conn: &Connection, ask: &AddPool) -> Result<Option<Pool>> {
-    let sql = "SELECT name FROM pools WHERE name = ?1 OR address = ?2 ORDER BY name = ?1 DESC";
-    let taken: Option<String> = rows::value(conn, sql, params![ask.name, ask.address.to_string()])?;
+    let sql = "SELECT id FROM pools WHERE name = ?1 OR address = ?2 ORDER BY name = ?1 DESC";
+    let taken: Option<i64> = rows::value(conn, sql, params![ask.name, ask.address.to_string()])?;
     let Some(taken) = taken else { return Ok(None) };
-    let pool = store::find(conn, &taken)?;
+    let pool = store::by_id(conn, taken)?;
+    if pool.address == ask.address && pool.retired_at.is_some() {
+        let why = format!("{} is pool \"{}\", which is retired", pool.address, pool.name);
+        let hint = say("take it back with: ").run("pool retire").of(&pool.name).with("undo");
+        return Err(Error::new(Code::Conflict, why).hint(hint));
+    }
     if ask.is(&pool) {
         return Ok(Some(pool));
     }
@@ -134,7 +140,9 @@ fn known(conn: &Connection, ask: &AddPool) -> Result<Option<Pool>> {
     } else {
         format!("{} exists already as pool \"{}\"", ask.address, pool.name)
     };
-    Err(Error::new(Code::Conflict, why).hint(say("see it with: ").run("pool show").of("NAME")))
+    let hint = say("see it with: ").run("pool show").of(&pool.name);
+    let hint = hint.say("; change it with: ").run("pool set").say(" or ").run("pool rename");
+    Err(Error::new(Code::Conflict, why).hint(hint))
 }
 
 /// What the chain says of a contract that is to be added.

@@ -1,13 +1,13 @@
 //! Members: addresses that hold shares, or that the operator named.
 
-use super::store::{Pool, named_by_address};
+use super::store::Pool;
 use alloy::primitives::Address;
 use base::amount::Base;
-use base::{Code, Error, Result, say};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use base::{Code, Error, Result};
+use rusqlite::{Connection, Row, params};
 use serde_json::json;
-use state::columns::{at, only};
-use state::{Tx, rows};
+use state::columns::at;
+use state::{Named, Tx, check_words, resolve, rows};
 
 /// Purpose of the ledger account with what a member has and was not yet paid out.
 pub const AVAILABLE: &str = "available";
@@ -30,20 +30,11 @@ impl Member {
     }
 }
 
-/// A member by name or address.
+/// A member by its name, its address or the beginning of that.
 pub fn find_member(conn: &Connection, name: &str) -> Result<Member> {
-    let address = named_by_address("MEMBER", name)?;
-    let sql = "SELECT id, address, name FROM members WHERE name = ?1 OR address = ?2";
-    let hint = || {
-        say("members appear with their first shares (")
-            .run("sync")
-            .say("), or with: ")
-            .run("member add")
-            .of("ADDRESS")
-    };
-    rows::first(conn, sql, params![name, address], read)?.ok_or_else(|| {
-        Error::new(Code::UnknownMember, format!("no member \"{name}\"")).hint(hint()).detail("member", name)
-    })
+    let id: i64 = resolve(conn, Named::Member, name)?;
+    let missing = || Error::corrupt(format!("there is no member with the row id {id}"));
+    rows::first(conn, "SELECT id, address, name FROM members WHERE id = ?1", [id], read)?.ok_or_else(missing)
 }
 
 fn read(row: &Row<'_>) -> Result<Member> {
@@ -88,36 +79,29 @@ pub fn holders(
     rows::all(conn, sql, values, |row| Ok(Holder { member: read(row)?, shares: at(row, "shares")? }))
 }
 
-/// Names a member, known or new; `conflict` where another one has the name. Returns it and whether anything changed.
-pub fn add_member(tx: &Tx<'_>, address: Address, name: Option<&str>) -> Result<(Member, bool)> {
-    if let Some(name) = name {
-        if name.is_empty() || name.starts_with("0x") {
-            return Err(Error::field(Code::InvalidValue, "name", format_args!("invalid name: \"{name}\""))
-                .hint("a name is not empty and does not look like an address"));
-        }
-        let holder: Option<String> =
-            tx.conn().query_row("SELECT address FROM members WHERE name = ?1", [name], only).optional()?;
-        if holder.as_ref().is_some_and(|other| *other != address.to_string()) {
-            return Err(Error::new(
-                Code::Conflict,
-                format!("the name \"{name}\" is taken by member {}", holder.unwrap_or_default()),
-            ));
+/// Refuses what is no name for a member, or another one's.
+fn check_member_name(conn: &Connection, address: Address, name: &str) -> Result<()> {
+    check_words("name", name)?;
+    let holder: Option<String> = rows::value(conn, "SELECT address FROM members WHERE name = ?1", [name])?;
+    match holder.filter(|other| *other != address.to_string()) {
+        None => Ok(()),
+        Some(other) => {
+            let why = format!("the name \"{name}\" is taken by member {other}");
+            Err(Error::new(Code::Conflict, why))
         }
     }
+}
+
+/// Names a member, known or new; `conflict` where another one has the name. Returns it and whether anything changed.
+pub fn add_member(tx: &Tx<'_>, address: Address, name: Option<&str>) -> Result<(Member, bool)> {
+    name.map_or(Ok(()), |name| check_member_name(tx.conn(), address, name))?;
     let text = address.to_string();
-    let known = match find_member(tx.conn(), &text) {
-        Ok(member) => Some(member),
-        Err(e) if e.code() == Code::UnknownMember => None,
-        Err(e) => return Err(e),
-    };
-    match known {
-        Some(member) if name.is_none() || member.name.as_deref() == name => Ok((member, false)),
-        Some(member) => {
-            tx.conn().execute("UPDATE members SET name = ?2 WHERE id = ?1", params![member.id, name])?;
-            tx.event("member.named", &text, &json!({ "old": member.name, "new": name }))?;
-            Ok((Member { name: name.map(str::to_owned), ..member }, true))
-        }
-        None => {
+    let sql = "SELECT id, address, name FROM members WHERE address = ?1";
+    let known: Option<Member> = rows::first(tx.conn(), sql, [&text], read)?;
+    match (known, name) {
+        (Some(member), None) => Ok((member, false)),
+        (Some(member), Some(name)) => rename_member(tx, &member, name),
+        (None, _) => {
             tx.conn().execute(
                 "INSERT INTO members (address, name, added_at) VALUES (?1, ?2, ?3)",
                 params![text, name, tx.now()],
@@ -127,6 +111,19 @@ pub fn add_member(tx: &Tx<'_>, address: Address, name: Option<&str>) -> Result<(
             Ok((Member { id, address, name: name.map(str::to_owned) }, true))
         }
     }
+}
+
+/// Gives a member another name; `conflict` where another one has it. Returns it and whether anything changed.
+pub fn rename_member(tx: &Tx<'_>, member: &Member, name: &str) -> Result<(Member, bool)> {
+    check_member_name(tx.conn(), member.address, name)?;
+    // As it is called now.
+    let old: Option<String> = rows::one(tx.conn(), "SELECT name FROM members WHERE id = ?1", [member.id])?;
+    let changed = old.as_deref() != Some(name);
+    if changed {
+        rows::run(tx.conn(), "UPDATE members SET name = ?2 WHERE id = ?1", params![member.id, name])?;
+        tx.event("member.named", &member.address.to_string(), &json!({ "old": old, "new": name }))?;
+    }
+    Ok((Member { name: Some(name.to_owned()), ..member.clone() }, changed))
 }
 
 /// Shares of a member, pool by pool, zeros left out.

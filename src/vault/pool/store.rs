@@ -9,7 +9,7 @@ use base::{Code, Error, Result, say};
 use evm::BlockRef;
 use rusqlite::{Connection, Row, params};
 use state::columns::{at, db_block, maybe_at};
-use state::rows;
+use state::{Named, resolve, rows};
 use std::collections::{HashMap, HashSet};
 
 /// A pool as the state knows it.
@@ -47,6 +47,8 @@ pub struct Pool {
     pub contract: Option<Known>,
     /// How often stored transfers were taken back or replaced.
     pub rewrites: u64,
+    /// Since when the operator has no more to do with it, seconds since 1970; `None` = it is in use.
+    pub retired_at: Option<i64>,
 }
 
 /// Which of a pool's transfers are stored.
@@ -85,6 +87,7 @@ impl Pool {
             synced_block: None,
             contract: None,
             rewrites: 0,
+            retired_at: None,
         }
     }
 
@@ -143,33 +146,26 @@ impl Snapshot {
 
 const POOL: &str = "SELECT p.id, p.name, p.address, p.abi, p.asset, a.symbol, a.decimals, p.share_symbol,
      p.share_decimals, p.deploy_block, p.max_rate_drop_ppm, p.reward_genesis_block, p.reward_cursor_block,
-     p.reward_carry, p.cursor_block, p.cursor_hash, p.synced_block, p.rewrites,
+     p.reward_carry, p.cursor_block, p.cursor_hash, p.synced_block, p.rewrites, p.retired_at,
      c.code_hash, c.implementation, c.asset_decimals, c.can_pause, c.from_block,
      c.found_code_hash, c.found_implementation, c.found_asset_decimals, c.found_can_pause, c.found_block
      FROM pools p JOIN assets a ON a.address = p.asset LEFT JOIN pool_contracts c ON c.pool_id = p.id";
 
-/// All pools by id.
+/// All pools by id, those that are retired too.
 pub fn list(conn: &Connection) -> Result<Vec<Pool>> {
     rows::all(conn, &format!("{POOL} ORDER BY p.id"), [], read_pool)
 }
 
-/// A pool by name or address; an error has the nearest name there is.
+/// The pools that are not retired, by id.
+pub fn active(conn: &Connection) -> Result<Vec<Pool>> {
+    let mut pools = list(conn)?;
+    pools.retain(|pool| pool.retired_at.is_none());
+    Ok(pools)
+}
+
+/// A pool by its name, its address or the beginning of that; an error has the nearest name there is.
 pub fn find(conn: &Connection, name: &str) -> Result<Pool> {
-    let address = named_by_address("POOL", name)?;
-    let sql = format!("{POOL} WHERE p.name = ?1 OR p.address = ?2");
-    if let Some(pool) = rows::first(conn, &sql, params![name, address], read_pool)? {
-        return Ok(pool);
-    }
-    let names: Vec<String> =
-        rows::all(conn, "SELECT name FROM pools ORDER BY name", [], |row| Ok(row.get("name")?))?;
-    let e = Error::new(Code::UnknownPool, format!("no pool \"{name}\"")).detail("pool", name);
-    Err(match config::keys::nearest(name, names.iter().map(String::as_str)) {
-        Some(near) => e.hint(format!("did you mean \"{near}\"?")),
-        None if names.is_empty() => {
-            e.hint(say("there is no pool yet; add one with: ").run("pool add").of("NAME").of("ADDRESS"))
-        }
-        None => e.hint(say("see them with: ").run("pool list")),
-    })
+    by_id(conn, resolve(conn, Named::Pool, name)?)
 }
 
 /// A pool by its row id, as it stands now.
@@ -191,18 +187,29 @@ fn cursor(row: &Row<'_>) -> Result<Option<(u64, B256)>> {
     Ok(row.get::<_, Option<_>>("cursor_block")?.zip(maybe_at(row, "cursor_hash")?))
 }
 
-/// The address that stands for a name, in its checksummed form; names never begin with `0x`.
-pub fn named_by_address(field: &str, name: &str) -> Result<Option<String>> {
-    let address = || Ok(config::value::address(field, name)?.to_string());
-    name.starts_with("0x").then(address).transpose()
+/// The refusal to act on a pool that is retired.
+pub fn is_retired(pool: &Pool) -> Error {
+    let hint = say("take it back with: ").run("pool retire").of(&pool.name).with("undo");
+    Error::new(Code::Conflict, format!("pool \"{}\" is retired", pool.name)).hint(hint)
 }
 
-/// The named pools, or all of them where no name is given.
+/// A pool by what it is named by, to act on it: `conflict` where it is retired.
+pub fn find_active(conn: &Connection, name: &str) -> Result<Pool> {
+    let pool = find(conn, name)?;
+    if pool.retired_at.is_some() { Err(is_retired(&pool)) } else { Ok(pool) }
+}
+
+/// These pools as they are now.
+pub fn again(conn: &Connection, pools: &[Pool]) -> Result<Vec<Pool>> {
+    pools.iter().map(|pool| by_id(conn, pool.id)).collect()
+}
+
+/// The named pools; where no name is given, all that are not retired.
 pub fn select(conn: &Connection, names: &[String]) -> Result<Vec<Pool>> {
     // Many are found faster in the whole list than one by one.
     const MANY: usize = 8;
     if names.is_empty() {
-        return list(conn);
+        return active(conn);
     }
     let listed = if names.len() > MANY { list(conn)? } else { Vec::new() };
     let mut by_name: HashMap<String, Pool> =
@@ -229,7 +236,8 @@ pub fn newest_known(pools: &[Pool]) -> u64 {
 
 fn read_pool(row: &Row<'_>) -> Result<Pool> {
     Ok(state::from_row!(row => Pool {
-        id, name, abi, share_symbol, share_decimals, deploy_block, max_rate_drop_ppm, synced_block, rewrites
+        id, name, abi, share_symbol, share_decimals, deploy_block, max_rate_drop_ppm, synced_block, rewrites,
+        retired_at
     } at { address, reward_carry } and {
         asset: Asset {
             address: at(row, "asset")?,

@@ -272,7 +272,7 @@ async fn one_view(
     let version = version(conn)?;
     let (terms, timelines, claimants) = (schedule(conn)?, self::timelines(conn)?, claimants(conn)?);
     let plan = Plan { terms, timelines, claimants, scope, last_final, version };
-    let pools: Vec<Pool> = pool::list(conn)?.into_iter().filter(|p| p.reward_cursor.is_some()).collect();
+    let pools: Vec<Pool> = pool::active(conn)?.into_iter().filter(|p| p.reward_cursor.is_some()).collect();
     let mut failures: HashMap<i64, Error> = HashMap::new();
     let mut due: Vec<Pool> = Vec::new();
     for pool in &pools {
@@ -295,7 +295,7 @@ async fn one_view(
             |timeline: &Timeline| timeline.joins(&plan.terms, pool.reward_genesis.unwrap_or_default());
         pool.reward_cursor.or_else(|| timelines.get(&pool.id).and_then(joins))
     };
-    let pools = pool::list(work.state.conn())?.into_iter();
+    let pools = pool::active(work.state.conn())?.into_iter();
     let shown = |pool: &Pool| match scope {
         Scope::All(_) => begins(pool).is_some(),
         Scope::Manual(_) => done.contains_key(&pool.id) || failures.contains_key(&pool.id),
@@ -347,7 +347,7 @@ fn begin(
             return Ok(Vec::new());
         }
         pool::put_asset(conn, asset)?;
-        prepare(tx, &terms, &pool::list(conn)?, head, from)
+        prepare(tx, &terms, &pool::active(conn)?, head, from)
     })
 }
 
@@ -369,8 +369,7 @@ async fn pay(
 ) -> Result<()> {
     let (_, unsettled) = sync::settle_reorgs(work, view, &due).await?;
     failures.extend(unsettled);
-    let names: Vec<String> = due.iter().map(|pool| pool.name.clone()).collect();
-    let due = pool::select(work.state.conn(), &names)?.into_iter();
+    let due = pool::again(work.state.conn(), &due)?.into_iter();
     let due = due.filter(|pool| !failures.contains_key(&pool.id));
     let here = view.block().number;
     // A pool that is younger than the view has no holders to ask for.
@@ -637,6 +636,7 @@ fn barrier(conn: &Connection, config: &Config, pool: &Pool, now: i64) -> Result<
             Barrier::BreakerOpen(_) => Some(broken(why).hint(ours("risk reset-breaker"))),
             Barrier::EngineBreaker(_) => Some(broken(why).hint(engine())),
             Barrier::ContractChanged(_) => Some(contract::changed(name, &why)),
+            Barrier::Retired(_) => Some(pool::is_retired(pool)),
         }
     }))
 }

@@ -11,6 +11,7 @@ mod epochs;
 mod export;
 pub mod pause;
 mod prepare;
+mod retire;
 mod rules;
 mod sound;
 mod store;
@@ -26,6 +27,7 @@ pub use epochs::{
 };
 pub use export::{Export, Exported, export, export_tree, exported, exported_tree};
 pub use prepare::{NewEpoch, create, token};
+pub use retire::{carried, retire};
 pub use rules::{accrual, apr, budget, emission, grid, merkle, recount};
 pub use sound::odd_budgets;
 pub use store::{

@@ -235,6 +235,9 @@ pub fn create(
     work.state.write(work.permit, |tx| {
         let asset = token.address.to_string();
         let pool = &pool::by_id(tx.conn(), pool.id)?;
+        if pool.retired_at.is_some() {
+            return Err(pool::is_retired(pool));
+        }
         if pool::asset(tx.conn(), token.address)?.is_some_and(|now| now.decimals != token.decimals) {
             return Err(state::changed(format_args!("the decimals of {}", token.symbol)));
         }

@@ -64,6 +64,10 @@ async fn set_once(
         Some(chain()?.view_above(At::Latest, known, async |view| Ok(view.block().number)).await?)
     };
     work.state.write(work.permit, |tx| {
+        let now = pool::by_id(tx.conn(), pool.id)?;
+        if now.retired_at.is_some() {
+            return Err(pool::is_retired(&now));
+        }
         let schedule = schedule(tx.conn())?;
         if head.is_none() && !schedule.is_empty() {
             // The first cycle has run meanwhile: the weight does not hold from the beginning any more.

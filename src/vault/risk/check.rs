@@ -5,8 +5,7 @@ use super::gate::gate_after;
 use super::judge::{self, Facts};
 use super::parameters::{RiskRow, Window, row};
 use super::refresh::{Answers, Failures};
-use super::rules::{self, Rule, RuleResult};
-use crate::feed;
+use super::rules::{self, FeedHealth, Rule, RuleResult};
 use crate::pool::{self, Pool};
 use base::amount::Base;
 use base::{Error, Result};
@@ -164,7 +163,6 @@ fn facts(
     let window = gate.row.as_ref().map_or(Window::UtcDay, |row| row.window);
     let (withdrawn_in_window, by_member) = withdrawn_since(conn, pool, window.start(now))?;
     let most = |a: &(String, Base), b: &(String, Base)| a.1.cmp(&b.1).then_with(|| b.0.cmp(&a.0));
-    let feeds = feed::of_pool(conn, pool)?;
     Ok(Facts {
         barriers: gate.barriers,
         parameters: gate.parameters,
@@ -174,8 +172,23 @@ fn facts(
         withdrawn_in_window,
         top_withdrawer: by_member.into_values().max_by(most),
         withdrawn_24h: withdrawn_since(conn, pool, Window::Rolling24h.start(now))?.0,
-        feed_streaks: feeds.into_iter().map(|feed| (feed.name, feed.failure_streak)).collect(),
+        feeds: feed_health(conn, pool)?,
         failure_streak: config.number("risk.failure_streak")?,
+    })
+}
+
+/// How the feeds stand that price a pool's asset, by its address or its symbol.
+pub fn feed_health(conn: &Connection, pool: &Pool) -> Result<Vec<FeedHealth>> {
+    let sql = "SELECT f.name, f.failure_streak, EXISTS (SELECT 1 FROM oracle_price_cache c
+             WHERE c.asset = f.asset AND c.feed_id = f.id) AS priced
+         FROM oracle_feeds f WHERE f.asset IN (?1, ?2) AND f.kind <> 'fixed' AND f.removed_at IS NULL ORDER BY f.id";
+    let symbol = pool.asset.symbol.to_ascii_uppercase();
+    rows::all(conn, sql, params![pool.asset.address.to_string(), symbol], |row| {
+        Ok(FeedHealth {
+            feed: row.get("name")?,
+            refused: row.get("failure_streak")?,
+            priced: row.get("priced")?,
+        })
     })
 }
 

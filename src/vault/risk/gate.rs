@@ -25,6 +25,8 @@ pub enum Barrier {
     EngineBreaker(String),
     /// The pool's contract changed, and the operator has not accepted that.
     ContractChanged(String),
+    /// The pool is retired since then, seconds since 1970.
+    Retired(i64),
 }
 
 impl Barrier {
@@ -36,6 +38,7 @@ impl Barrier {
             Self::EnginePaused => "paused at the engine".to_owned(),
             Self::BreakerOpen(Breaker { rule, reason, .. }) => format!("{rule}: {reason}"),
             Self::EngineBreaker(reason) => format!("at the engine: {reason}"),
+            Self::Retired(_) => "the pool is retired".to_owned(),
         }
     }
 
@@ -44,17 +47,18 @@ impl Barrier {
         match self {
             Self::Paused { since, .. } => *since,
             Self::BreakerOpen(breaker) => Some(breaker.triggered_at),
+            Self::Retired(since) => Some(*since),
             _ => None,
         }
     }
 
-    /// The rule that says the same; a change of the contract is none.
+    /// The rule that says the same; a change of the contract is none, nor is retirement.
     pub const fn rule(&self) -> Option<Rule> {
         match self {
             Self::RiskUnknown(_) => Some(Rule::RiskUnknown),
             Self::Paused { .. } | Self::EnginePaused => Some(Rule::EmergencyPause),
             Self::BreakerOpen(_) | Self::EngineBreaker(_) => Some(Rule::CircuitBreakerActive),
-            Self::ContractChanged(_) => None,
+            Self::ContractChanged(_) | Self::Retired(_) => None,
         }
     }
 }
@@ -99,5 +103,6 @@ pub(super) fn gate_after(
     barriers.extend(engine.map(Barrier::EngineBreaker));
     let changed = pool.contract.as_ref().and_then(Known::change);
     barriers.extend(changed.map(Barrier::ContractChanged));
+    barriers.extend(pool.retired_at.map(Barrier::Retired));
     Ok(Gate { barriers, parameters, row })
 }

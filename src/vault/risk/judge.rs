@@ -2,7 +2,7 @@
 
 use super::gate::Barrier;
 use super::parameters::Parameters;
-use super::rules::{Rule, RuleResult, at_most, rate_drop, streak, withdrawal_rate};
+use super::rules::{FeedHealth, Rule, RuleResult, at_most, oracle_failure, rate_drop, withdrawal_rate};
 use base::amount::Base;
 use strum::VariantArray;
 
@@ -25,8 +25,8 @@ pub struct Facts {
     pub withdrawn_24h: Base,
     /// What stands in the pool's way.
     pub barriers: Vec<Barrier>,
-    /// (feed, refusals in a row) of the feeds of the pool's asset.
-    pub feed_streaks: Vec<(String, u64)>,
+    /// The feeds of the pool's asset.
+    pub feeds: Vec<FeedHealth>,
     /// Streak that counts as a failure.
     pub failure_streak: u64,
 }
@@ -68,11 +68,7 @@ fn judge(rule: Rule, facts: &Facts) -> RuleResult {
             None if facts.tvl.is_some() => RuleResult::Ok,
             None => RuleResult::Unknown("the pool was never synced".into()),
         },
-        Rule::OracleFailureStreak => facts
-            .feed_streaks
-            .iter()
-            .max_by_key(|(_, refused)| *refused)
-            .map_or(RuleResult::Ok, |(feed, refused)| streak(feed, *refused, facts.failure_streak)),
+        Rule::OracleFailureStreak => oracle_failure(&facts.feeds, facts.failure_streak),
         Rule::WithdrawalRate => with_parameters(facts, |p| {
             withdrawal_rate(facts.withdrawn_24h, facts.tvl, p.breaker_threshold_ppm)
         }),
@@ -128,7 +124,7 @@ mod tests {
             top_withdrawer: None,
             withdrawn_24h: Base::ZERO,
             barriers: Vec::new(),
-            feed_streaks: Vec::new(),
+            feeds: Vec::new(),
             failure_streak: 3,
         }
     }
@@ -151,6 +147,10 @@ mod tests {
         facts
     }
 
+    fn feed(refused: u64) -> FeedHealth {
+        FeedHealth { feed: "a".into(), refused, priced: true }
+    }
+
     fn barred(barrier: Barrier) -> Facts {
         Facts { barriers: vec![barrier], ..calm() }
     }
@@ -169,8 +169,8 @@ mod tests {
             (with(|f, _| f.rates_e18 = Some((n(1_000_000), n(995_000)))), None),
             (with(|f, _| f.rates_e18 = Some((n(1_000_000), n(994_999)))), Some("exchange_rate_drop")),
             (with(|f, _| f.rates_e18 = Some((n(1), n(1_000_000)))), None),
-            (with(|f, _| f.feed_streaks = vec![("a".into(), 2)]), None),
-            (with(|f, _| f.feed_streaks = vec![("a".into(), 3)]), Some("oracle_failure_streak")),
+            (with(|f, _| f.feeds = vec![feed(2)]), None),
+            (with(|f, _| f.feeds = vec![feed(3)]), Some("oracle_failure_streak")),
             (barred(open()), Some("circuit_breaker_active")),
             (barred(Barrier::EngineBreaker("x".into())), Some("circuit_breaker_active")),
             (barred(Barrier::Paused { reason: "x".into(), since: Some(1) }), Some("emergency_pause")),

@@ -12,7 +12,7 @@ mod source;
 pub mod verdict;
 
 pub use breaker::{Breaker, breaker, pause, reset_breaker, trip, unpause};
-pub use check::{Limits, PoolCheck, Withdrawn, check, watch_withdrawals, withdrawn_since};
+pub use check::{Limits, PoolCheck, Withdrawn, check, feed_health, watch_withdrawals, withdrawn_since};
 pub use engine::examine;
 pub use gate::{Barrier, Gate, gate};
 pub use parameters::{Parameters, RiskRow, SetRisk, Window, row, set};

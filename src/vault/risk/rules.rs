@@ -1,6 +1,7 @@
 //! The risk rules by name, and those that are asked for on their own: what is known goes in, ok, violated or unknown comes
 //! out. Pure.
 
+use crate::feed::quote::majority;
 use base::amount::{Base, mul_div};
 use base::counted;
 use schemars::JsonSchema;
@@ -26,7 +27,7 @@ pub enum Rule {
     EmergencyPause,
     /// The exchange rate fell by more than the pool allows.
     ExchangeRateDrop,
-    /// A feed of the pool's asset was refused too often in a row.
+    /// Feeds of the pool's asset were refused too often in a row, and without them there is no quorum.
     OracleFailureStreak,
     /// Withdrawals of 24 h above the share of TVL that trips the breaker.
     WithdrawalRate,
@@ -56,12 +57,30 @@ pub(super) fn at_most(what: &str, figure: Base, cap: Base) -> RuleResult {
     }
 }
 
-/// Whether a feed was refused too often in a row; `threshold` times is too often.
-pub fn streak(feed: &str, refused: u64, threshold: u64) -> RuleResult {
-    if refused < threshold {
+/// How a feed of a pool's asset stands. A fixed price is none: it never stands in for a quote that was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedHealth {
+    /// Its name.
+    pub feed: String,
+    /// Refusals in a row.
+    pub refused: u64,
+    /// Whether it ever had a price that was accepted.
+    pub priced: bool,
+}
+
+/// Whether an asset has no quorum without its feeds that were refused too often in a row; `threshold` times is too often.
+pub fn oracle_failure(feeds: &[FeedHealth], threshold: u64) -> RuleResult {
+    let Some(worst) = feeds.iter().rev().max_by_key(|feed| feed.refused) else { return RuleResult::Ok };
+    let left = feeds.iter().filter(|feed| feed.priced && feed.refused < threshold).count();
+    let needed = majority(feeds.len());
+    if worst.refused < threshold || left >= needed {
         return RuleResult::Ok;
     }
-    RuleResult::Violated(format!("feed \"{feed}\" was refused {} in a row", counted(refused, "time")))
+    let why = format!("feed \"{}\" was refused {} in a row", worst.feed, counted(worst.refused, "time"));
+    RuleResult::Violated(match feeds.len() {
+        1 => why,
+        all => format!("{why}; {left} of {all} feeds of the asset are left, {needed} are needed"),
+    })
 }
 
 /// Whether withdrawals of 24 h pass the share of TVL that trips the breaker; base units, `None` = no threshold.
@@ -89,4 +108,55 @@ pub fn rate_drop(before: Base, now: Base, max_drop_ppm: u32) -> RuleResult {
         shown(before),
         shown(now)
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_feed_that_fails_is_no_violation_while_there_is_a_quorum_without_it() {
+        const GOOD: (u64, bool) = (0, true);
+        const BLIP: (u64, bool) = (2, true);
+        const FAILS: (u64, bool) = (3, true);
+        const NEVER: (u64, bool) = (0, false);
+        for (feeds, want) in [
+            (&[][..], None),
+            (&[GOOD], None),
+            (&[BLIP], None),
+            (&[FAILS], Some("feed \"0\" was refused 3 times in a row")),
+            (&[(9, false)], Some("feed \"0\" was refused 9 times in a row")),
+            (&[GOOD, FAILS], Some("; 1 of 2 feeds of the asset are left, 2 are needed")),
+            (&[FAILS, GOOD, GOOD], None),
+            (&[FAILS, GOOD, BLIP], None),
+            (&[FAILS, GOOD, FAILS], Some("; 1 of 3 feeds of the asset are left, 2 are needed")),
+            // What never had a price makes no quorum.
+            (&[FAILS, GOOD, NEVER], Some("; 1 of 3 feeds")),
+            (&[GOOD, NEVER, NEVER], None),
+            (&[FAILS, FAILS, GOOD, GOOD, GOOD], None),
+            (&[FAILS, FAILS, FAILS, GOOD, GOOD], Some("; 2 of 5 feeds of the asset are left, 3 are needed")),
+            // The first of the worst is named.
+            (&[GOOD, (4, true), (4, true)], Some("feed \"1\" was refused 4 times in a row; 1 of 3")),
+        ] {
+            let feeds: Vec<FeedHealth> = feeds
+                .iter()
+                .enumerate()
+                .map(|(i, (refused, priced))| FeedHealth {
+                    feed: i.to_string(),
+                    refused: *refused,
+                    priced: *priced,
+                })
+                .collect();
+            let got = oracle_failure(&feeds, 3);
+            match want {
+                None => assert_eq!(got, RuleResult::Ok, "{feeds:?}"),
+                Some(want) => {
+                    assert!(
+                        matches!(&got, RuleResult::Violated(why) if why.contains(want)),
+                        "{feeds:?}: {got:?}"
+                    );
+                }
+            }
+        }
+    }
 }

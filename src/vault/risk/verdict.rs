@@ -33,6 +33,8 @@ pub enum ReasonCode {
     UnknownPool,
     /// No such member.
     UnknownMember,
+    /// The pool is retired.
+    PoolRetired,
     /// Risk parameters, or the figures that they are held against, are missing or too old: deny, never allow.
     RiskUnknown,
     /// A limit that the contract has cannot be read: deny, never allow.
@@ -102,6 +104,7 @@ impl From<&Barrier> for ReasonCode {
             Barrier::Paused { .. } | Barrier::EnginePaused => Self::EmergencyPaused,
             Barrier::BreakerOpen(_) | Barrier::EngineBreaker(_) => Self::BreakerActive,
             Barrier::ContractChanged(_) => Self::ContractChanged,
+            Barrier::Retired(_) => Self::PoolRetired,
         }
     }
 }
@@ -226,6 +229,7 @@ mod tests {
             (Barrier::EnginePaused, "emergency_paused"),
             (Barrier::EngineBreaker("x".into()), "breaker_active"),
             (Barrier::ContractChanged("x".into()), "contract_changed"),
+            (Barrier::Retired(1), "pool_retired"),
         ] {
             assert_eq!(Reason::from(&barrier).code.as_str(), word);
         }

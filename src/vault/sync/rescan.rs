@@ -123,21 +123,21 @@ pub struct Rescanned {
 pub async fn rescan(
     work: &mut WriteContext<'_>,
     chain: &Chain,
-    name: &str,
+    pool_id: i64,
     from: Option<u64>,
     at: At,
 ) -> Result<Rescanned> {
     let _lease = work.permit.lease(&Lease::Pools)?;
     let mut rolled_back = Vec::new();
     state::anew_async(async || {
-        let known = newest_known(slice::from_ref(&pool::find(work.state.conn(), name)?));
+        let known = newest_known(slice::from_ref(&pool::by_id(work.state.conn(), pool_id)?));
         chain
             .view_above(at, known, async |view| {
-                let pool = pool::find(work.state.conn(), name)?;
+                let pool = pool::by_id(work.state.conn(), pool_id)?;
                 let (rolled, failed) = settle_reorgs(work, view, slice::from_ref(&pool)).await?;
                 rolled_back.extend(rolled);
                 failed.into_values().next().map_or(Ok(()), Err)?;
-                let pool = pool::find(work.state.conn(), name)?;
+                let pool = pool::by_id(work.state.conn(), pool_id)?;
                 let range = Range::of(&pool, from)?;
                 if range.to > view.block().number {
                     return Err(behind(view, &pool, range.to));

@@ -106,18 +106,17 @@ pub struct SyncReport {
 /// Syncs `pools` at one block. A pool that fails leaves the others done.
 pub async fn sync(work: &mut WriteContext<'_>, chain: &Chain, pools: &[Pool], at: At) -> Result<SyncReport> {
     let _lease = work.permit.lease(&Lease::Pools)?;
-    let names: Vec<String> = pools.iter().map(|pool| pool.name.clone()).collect();
     let mut rolled_back = Vec::new();
     state::anew_async(async || {
-        let known = newest_known(&pool::select(work.state.conn(), &names)?);
+        let known = newest_known(&pool::again(work.state.conn(), pools)?);
         chain
             .view_above(at, known, async |view| {
                 // Read anew: a view that starts over finds what the first one stored.
-                let pools = pool::select(work.state.conn(), &names)?;
-                let (rolled, failed) = settle_reorgs(work, view, &pools).await?;
-                let pools = if rolled.is_empty() { pools } else { pool::select(work.state.conn(), &names)? };
+                let now = pool::again(work.state.conn(), pools)?;
+                let (rolled, failed) = settle_reorgs(work, view, &now).await?;
+                let now = if rolled.is_empty() { now } else { pool::again(work.state.conn(), pools)? };
                 rolled_back.extend(rolled);
-                let pools = one_view(work, view, pools, failed).await?;
+                let pools = one_view(work, view, now, failed).await?;
                 Ok(SyncReport { view: ViewStamp::of(view), rolled_back: rolled_back.clone(), pools })
             })
             .await

@@ -16,7 +16,7 @@ pub use evidence::Evidence;
 pub use fail::{Failed, fail};
 pub use request::{Ask, Request, Requested, Validation, earlier, request, validate, verdict};
 pub use sound::withdrawals_have_evidence;
-pub use store::{Filter, Status, Withdrawal, count, find, list, reserved};
+pub use store::{Filter, Status, Withdrawal, count, find, list, open, reserved};
 
 /// The subject of a withdrawal's events: `withdrawal 7`.
 pub fn subject(id: i64) -> String {

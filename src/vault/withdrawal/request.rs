@@ -80,7 +80,7 @@ pub fn request(
             return Ok(Requested::Already(found));
         }
         // Read anew: it may have been synced since the caller found it.
-        let pool = pool::find(tx.conn(), &ask.pool.name)?;
+        let pool = pool::by_id(tx.conn(), ask.pool.id)?;
         let (verdict, assets) = verdict(tx.conn(), config, &pool, ask.member, ask.shares, tx.now())?;
         let (true, Some(assets)) = (verdict.valid, assets) else { return Ok(Requested::Refused(verdict)) };
         let id = store::insert(tx, &pool, ask.member, (ask.shares, assets), ask.key)?;

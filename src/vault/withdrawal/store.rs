@@ -109,6 +109,12 @@ pub fn find(conn: &Connection, id: i64) -> Result<Withdrawal> {
     })
 }
 
+/// The withdrawals from a pool that are neither completed nor failed, by id.
+pub fn open(conn: &Connection, pool: &Pool) -> Result<Vec<i64>> {
+    let sql = "SELECT id FROM pool_withdrawals WHERE pool_id = ?1 AND status IN ('pending', 'processing') ORDER BY id";
+    rows::column(conn, sql, [pool.id])
+}
+
 /// Refuses to go on with a withdrawal that is not as it was when it was decided about it: `state_changed`.
 pub(super) fn must_be(conn: &Connection, found: &Withdrawal) -> Result<()> {
     if find(conn, found.id)? == *found {

@@ -123,7 +123,7 @@ pub(super) fn columns(conn: &Connection) -> Result<Vec<String>> {
 
 /// Readers of what has a form only as a whole.
 const WHOLE: &[fn(&Connection) -> Result<()>] = &[
-    |conn| vault::feed::all(conn).map(drop),
+    |conn| vault::feed::every(conn).map(drop),
     |conn| pool::list(conn)?.iter().try_for_each(|of| pool::snapshot(conn, of).map(drop)),
     |conn| reward::schedule(conn).map(drop),
     |conn| notify::list(conn, None, u32::MAX).map(drop),
@@ -223,7 +223,7 @@ mod tests {
         pool_risk_parameters.local_pause_reason pool_risk_parameters.endpoint
         circuit_breaker_status.rule circuit_breaker_status.reason circuit_breaker_status.reset_reason
         risk_violations.rule risk_violations.message
-        poolers.id poolers.name farmers.id farmers.pooler_id farmers.status farmers.payout_address
+        poolers.id poolers.name farmers.id farmers.name farmers.pooler_id farmers.status farmers.payout_address
         plantings.farmer_id plantings.outcome plantings.reason
         works.farmer_id works.outcome works.hash works.reason
         harvests.farmer_id harvests.outcome harvests.reason

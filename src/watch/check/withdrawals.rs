@@ -38,8 +38,11 @@ pub(super) fn reservations_fit_shares(conn: &Connection) -> Result<Vec<String>> 
     for ((pool, member), reserved) in open {
         let Some((event, block)) = reserved.since else { continue };
         let corrected: bool = conn.query_row(
-            "SELECT EXISTS (SELECT 1 FROM events e JOIN pools p ON p.name = e.subject
-                 WHERE e.kind IN ('pool.rolled_back', 'pool.reread', 'pool.rescanned') AND p.id = ?1 AND e.id > ?2)",
+            // Under its name, or one that it had.
+            "SELECT EXISTS (SELECT 1 FROM events e JOIN pools p ON p.id = ?1
+                 WHERE e.kind IN ('pool.rolled_back', 'pool.reread', 'pool.rescanned') AND e.id > ?2
+                     AND (e.subject = p.name OR e.subject IN (SELECT r.subject FROM events r
+                         WHERE r.kind = 'pool.renamed' AND json_extract(r.payload, '$.address') = p.address)))",
             params![pool, event],
             only,
         )?;

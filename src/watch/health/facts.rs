@@ -5,6 +5,8 @@ use super::{Grade, InFlight, Trouble};
 use crate::notify::rows as notices;
 use base::{Remedy, Result, run};
 use config::Config;
+use kale::alerts::MISSED;
+use kale::loss;
 use rusqlite::{Connection, Row, params};
 use state::alert::{self, Alert, Area};
 use state::rows;
@@ -50,7 +52,8 @@ fn of_pools(conn: &Connection, config: &Config, runs: &[LastRun], now: i64) -> R
     let all = runs::success_of(runs, "sync", now);
     let limit_sec = seconds(config, "health.sync_max_age_min")?;
     let sql = "SELECT p.name, p.added_at, s.synced_at FROM pools p
-         LEFT JOIN pool_snapshots s ON s.pool_id = p.id AND s.block_number = p.synced_block ORDER BY p.id";
+         LEFT JOIN pool_snapshots s ON s.pool_id = p.id AND s.block_number = p.synced_block
+         WHERE p.retired_at IS NULL ORDER BY p.id";
     let mut found: Vec<Vital> = rows::all(conn, sql, [], |row| {
         let since = row.get("added_at")?;
         let last = row.get::<_, Option<i64>>("synced_at")?.max(all.filter(|at| *at >= since));
@@ -68,7 +71,8 @@ fn of_pools(conn: &Connection, config: &Config, runs: &[LastRun], now: i64) -> R
 
 /// The check of each feed; a fixed price needs none.
 fn of_feeds(conn: &Connection, config: &Config) -> Result<Vec<Vital>> {
-    let sql = "SELECT name, added_at, checked_at FROM oracle_feeds WHERE kind <> 'fixed' ORDER BY id";
+    let sql = "SELECT name, added_at, checked_at FROM oracle_feeds
+         WHERE kind <> 'fixed' AND removed_at IS NULL ORDER BY id";
     let limit_sec = seconds(config, "health.oracle_max_age_min")?;
     rows::all(conn, sql, [], |row| {
         let (last, since) = (row.get("checked_at")?, row.get("added_at")?);
@@ -79,8 +83,9 @@ fn of_feeds(conn: &Connection, config: &Config) -> Result<Vec<Vital>> {
 
 /// The reward cycle, once a pool has a weight.
 fn of_rewards(conn: &Connection, config: &Config, runs: &[LastRun], now: i64) -> Result<Option<Vital>> {
-    let since: Option<i64> =
-        rows::one(conn, "SELECT min(set_at) FROM pool_reward_weights WHERE weight_ppm > 0", [])?;
+    let sql = "SELECT min(w.set_at) FROM pools p JOIN pool_reward_weights w ON w.pool_id = p.id
+         WHERE w.weight_ppm > 0 AND p.retired_at IS NULL";
+    let since: Option<i64> = rows::one(conn, sql, [])?;
     let Some(since) = since else { return Ok(None) };
     let paid = reward::last_paid(conn)?.map(|(at, _)| at);
     let last = paid.max(runs::success_of(runs, "reward cycle", now));
@@ -137,14 +142,19 @@ fn of_farm(conn: &Connection, config: &Config) -> Result<Vec<Vital>> {
     Ok(found)
 }
 
-/// Everything that is open: alerts and violations, and breakers and pauses, ours or an engine's, that no check has come
-/// upon yet; and channels that notifications do not get through to.
+/// Everything that is open: alerts and violations, and breakers and pauses, ours or an engine's, and stakes that will be
+/// lost, that no run has come upon yet; and channels that notifications do not get through to.
 pub fn alerts(conn: &Connection, config: &Config, now: i64) -> Result<Vec<Trouble>> {
     let told = |(area, Alert { subject, kind, message: why, first_seen: since, .. }): (Area, Alert)| {
         Trouble { area, subject, kind, why, since }
     };
     let mut found: Vec<Trouble> = alert::open(conn)?.into_iter().map(told).collect();
-    for pool in pool::list(conn)? {
+    // Where no run has looked since: the records and the time that has passed say enough.
+    found.extend(loss::unseen(conn, now)?.into_iter().map(|(subject, why)| {
+        let (area, kind) = (Area::Farm, MISSED.to_owned());
+        Trouble { area, subject, kind, why, since: now }
+    }));
+    for pool in pool::active(conn)? {
         let gate = risk::gate(conn, config, &pool, now)?;
         // An engine's answer holds since it was heard.
         let heard = gate.row.as_ref().and_then(|row| row.refreshed_at);

@@ -98,6 +98,7 @@ mod tests {
             (Area::Risk, "something_new", Severity::Critical),
             (Area::Oracle, "stale", Severity::Warning),
             (Area::Farm, "stake_lost", Severity::Critical),
+            (Area::Farm, "work_missed", Severity::Critical),
             (Area::Farm, "pail_expiring", Severity::Critical),
             (Area::Farm, "pail_out_of_sight", Severity::Critical),
             (Area::Farm, "farm_code_changed", Severity::Critical),

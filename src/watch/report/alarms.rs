@@ -3,9 +3,11 @@
 use crate::health::severity;
 use base::Result;
 use config::{Config, Severity};
-use kale::{enrol, farmers};
+use kale::alerts::MISSED;
+use kale::{enrol, farmers, loss};
 use rusqlite::Connection;
 use state::alert::{self, Alert, Area, Subject};
+use std::collections::BTreeMap;
 use vault::feed;
 use vault::pool::Pool;
 use vault::risk::rules::Rule;
@@ -71,14 +73,20 @@ pub(super) fn of_feeds(conn: &Connection) -> Result<Vec<Alarm>> {
     Ok(found)
 }
 
-/// Alerts of the fee sponsor and of every farmer, who are named by address.
-pub(super) fn of_farmers(conn: &Connection) -> Result<Vec<Alarm>> {
+/// Alerts of the fee sponsor and of every farmer, who are named by address; stakes that will be lost among them, also where no
+/// run has seen it.
+pub(super) fn of_farmers(conn: &Connection, now: i64) -> Result<Vec<Alarm>> {
     let mut found = Vec::new();
     if let Some(sponsor) = enrol::last_sponsor(conn)? {
         let alerts = alert::list(conn, Subject::Farm(&sponsor), None)?;
         found.extend(alerts.into_iter().map(|alert| Alarm::of(Area::Farm, alert)));
     }
+    let mut unseen: BTreeMap<String, String> = loss::unseen(conn, now)?.into_iter().collect();
     for farmer in farmers::list(conn, None, None)? {
+        if let Some(why) = unseen.remove(&farmer.id) {
+            let (subject, kind) = (farmer.address.clone(), MISSED.to_owned());
+            found.push(Alarm { grave: is_grave(Area::Farm, MISSED), subject, kind, why, since: None });
+        }
         for alert in alert::list(conn, Subject::Farm(&farmer.id), None)? {
             found.push(Alarm { subject: farmer.address.clone(), ..Alarm::of(Area::Farm, alert) });
         }

@@ -4,7 +4,7 @@ use super::pools::add;
 use super::{MOST_BLOCKS, MOST_FARMERS, MOST_LOSSES};
 use base::Result;
 use base::amount::{Base, Delta, mul_div};
-use kale::rows::pails_before;
+use kale::rows::{missed_pails, pails_before};
 use kale::status::Status;
 use kale::{accounting, farmers};
 use rusqlite::Connection;
@@ -23,6 +23,8 @@ pub struct Farm {
     pub active: usize,
     /// Pails that are neither back nor lost, and their stakes.
     pub open: (usize, Base),
+    /// Of these, those that will be lost.
+    pub missed: (usize, Base),
     /// Losses in those blocks, the newest first.
     pub losses: Vec<Loss>,
     /// Rewards since the beginning, by the ledger.
@@ -101,7 +103,7 @@ struct End {
 
 impl Farm {
     /// `None` where there never was a farmer.
-    pub(super) fn gather(conn: &Connection) -> Result<Option<Self>> {
+    pub(super) fn gather(conn: &Connection, now: i64) -> Result<Option<Self>> {
         let known = farmers::list(conn, None, None)?;
         if known.is_empty() {
             return Ok(None);
@@ -129,6 +131,9 @@ impl Farm {
         farm.farmers.truncate(MOST_FARMERS);
         for pail in pails_before(conn, u32::MAX)? {
             farm.open = (farm.open.0 + 1, add(farm.open.1, pail.stake, "open stakes")?);
+        }
+        for pail in missed_pails(conn, now)? {
+            farm.missed = (farm.missed.0 + 1, add(farm.missed.1, pail.stake, "missed stakes")?);
         }
         (farm.minted, farm.lost) = chain_totals(conn)?;
         farm.fees = balance(conn, &accounting::platform_fee())?.magnitude();

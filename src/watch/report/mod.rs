@@ -99,8 +99,8 @@ impl Report {
             pools.push(PoolPart::gather(conn, pool, snapshot, at < MOST_POOLS)?);
         }
         alarms.extend(alarms::of_feeds(conn)?);
-        let farm = Farm::gather(conn)?;
-        alarms.extend(alarms::of_farmers(conn)?);
+        let farm = Farm::gather(conn, now)?;
+        alarms.extend(alarms::of_farmers(conn, now)?);
         // A stable sort: what is equally grave stays in the order of pools, feeds and farmers.
         alarms.sort_by_key(|alarm| !alarm.grave);
         Ok(Self {

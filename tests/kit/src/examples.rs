@@ -29,6 +29,18 @@ pub fn job(line: &str) -> String {
     rest.replace("\\%", "%")
 }
 
+/// What a unit starts, in order, as systemd reads it: lines that go on are one, and `$$` is a dollar sign.
+pub fn starts(unit: &str) -> Vec<String> {
+    let joined = unit.replace("\\\n", " ");
+    let starts = joined.lines().filter_map(|line| line.strip_prefix("ExecStart="));
+    starts.map(|line| line.replace("$$", "$")).collect()
+}
+
+/// The lines of a crontab that are jobs.
+pub fn jobs(table: &str) -> Vec<&str> {
+    table.lines().filter(|line| line.starts_with(|c: char| c == '*' || c.is_ascii_digit())).collect()
+}
+
 /// Demands that systemd takes the units of a folder of examples, and the hardening of the services among them; where
 /// there is no systemd, that each line is a section, a setting or a comment.
 #[track_caller]

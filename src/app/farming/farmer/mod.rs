@@ -20,6 +20,8 @@ use std::path::PathBuf;
 pub struct FarmerView {
     /// UUID; null for one that a dry run would register.
     pub id: Option<String>,
+    /// Its name, if it has one.
+    pub name: Option<String>,
     /// Its account; null for a key that a dry run would make.
     #[schemars(with = "Option<forms::StellarAccount>")]
     pub address: Option<String>,
@@ -77,6 +79,7 @@ impl From<Farmer> for FarmerView {
     fn from(farmer: Farmer) -> Self {
         Self {
             id: Some(farmer.id),
+            name: farmer.name,
             address: Some(farmer.address),
             pooler: farmer.pooler,
             status: farmer.status.as_str(),
@@ -95,6 +98,7 @@ impl FarmerView {
         let words = &self.strategy.words;
         vec![
             ("farmer", self.id.clone().unwrap_or_default()),
+            ("name", self.name.clone().unwrap_or_else(|| "–".to_owned())),
             ("address", self.address.clone().unwrap_or_else(|| "a new key".to_owned())),
             ("pooler", self.pooler.clone()),
             ("status", self.status.to_owned()),

@@ -1,7 +1,7 @@
 //! What the operator decides about one pail: to release it, or to book its stake as lost.
 
 use crate::App;
-use crate::farming::{everybody, kale, named, on_farm};
+use crate::farming::{chosen, kale, on_farm};
 use base::amount::Quantity;
 use base::{Code, Error, Result, forms};
 use kale::farming::Leads;
@@ -80,7 +80,7 @@ pub fn record_lost(app: &App<'_>, name: &str, block: u32, dry_run: bool) -> Resu
 }
 
 fn one(app: &App<'_>, name: &str) -> Result<FarmerRow> {
-    let found = named(everybody(app)?, &[name.to_owned()])?.into_iter().next();
+    let found = chosen(app, &[name.to_owned()])?.into_iter().next();
     found.ok_or_else(|| Error::new(Code::Bug, "a farmer was named and is not there"))
 }
 

@@ -11,13 +11,14 @@ use crate::{App, Document};
 use base::amount::{Base, Quantity};
 use base::{Code, Error, Result, forms};
 use kale::expiry::{self, Extended};
-use kale::farming::{DECISIONS, Farming, Leads};
+use kale::farming::{Farming, Leads};
 use kale::harvest::{self, HarvestOutcome, Harvested, PreparedHarvest, Unworked};
 use kale::reason::Reason;
 use kale::reconcile::{self, What};
 use kale::rows::{self, FarmerRow};
 use schemars::JsonSchema;
 use serde::Serialize;
+use state::DECISIONS;
 use std::collections::{BTreeMap, HashSet};
 use stellar::submit::{Rehearsal, Submitted};
 use stellar::{LedgerPace, is_of_endpoints};
@@ -230,7 +231,7 @@ impl HarvestOutput {
         self.failures.retain(|(name, _)| !anew.contains(name));
         for end in ends {
             let name = name(&end);
-            let Harvested { hand, block, stake, forecast, outcome } = end;
+            let Harvested { hand, block, stake, forecast, outcome, .. } = end;
             let mut view = HarvestView::new(&hand, block, "already_harvested", stake, forecast);
             match outcome {
                 HarvestOutcome::Harvested { tx, ledger, fee, sender, reward } => {

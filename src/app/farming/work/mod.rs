@@ -4,14 +4,15 @@ mod submit;
 
 pub use submit::{LineView, SubmitOutput, submit};
 
-use crate::failures::{Failure, ended};
+use crate::failures::Failure;
+use crate::farming::losses::{self, AtStakeView, MissedView};
 use crate::farming::{self, LedgerStamp, lumens, millis, time};
 use crate::{App, Document};
-use base::amount::Quantity;
+use base::amount::{Base, Quantity};
 use base::{Code, Error, Result, counted, forms};
 use grind::Solution;
 use kale::Who;
-use kale::farming::Leads;
+use kale::farming::{Leads, Missed};
 use kale::view::View;
 use kale::work::{self, Orders, Wanted, WorkOutcome, WorkReport, Worked};
 use schemars::JsonSchema;
@@ -125,6 +126,10 @@ pub struct WorkOutput {
     pub policy: &'static str,
     /// Farmers for whom this run got work in.
     pub worked: usize,
+    /// Stakes that will be lost, as this run and others have seen.
+    pub will_be_lost: MissedView,
+    /// What was left planted and not worked when the run was stopped; null where nothing was.
+    pub at_stake: Option<AtStakeView>,
     /// Nonces tried.
     #[schemars(with = "forms::Whole")]
     pub hashes: String,
@@ -139,13 +144,18 @@ pub struct WorkOutput {
     #[serde(skip)]
     warnings: Vec<String>,
     #[serde(skip)]
+    missed: Vec<Missed>,
+    #[serde(skip)]
     stopped: bool,
+    /// There is a pail that is not worked, and it was too late for that from the start.
+    #[serde(skip)]
+    pub too_late: bool,
     /// It was no dry run, and there was somebody to work for.
     #[serde(skip)]
     done: bool,
 }
 
-/// Works for these farmers (ids or addresses), or for all that have not departed; `parallel` overrides the setting.
+/// Works for these farmers (names, ids or addresses), or for all that have not departed; `parallel` overrides the setting.
 /// What failed for single farmers is told by the document.
 pub fn work(
     app: &App<'_>,
@@ -154,7 +164,7 @@ pub fn work(
     parallel: Option<usize>,
     dry_run: bool,
 ) -> Result<WorkOutput> {
-    let mut hands = farming::named(farming::everybody(app)?, names)?;
+    let mut hands = farming::chosen(app, names)?;
     app.call().covers(names.is_empty());
     hands.retain(|hand| hand.status.is_served());
     let leads = Leads::of(&hands);
@@ -170,20 +180,26 @@ pub fn work(
         }
         let what = format!("submit work for {} on {}", counted(who.len(), "farmer"), farm.site.network());
         let permit = app.value_permit(farm.work.permit, &what)?;
-        Ok(output.finished(work::run(farm, permit, orders, &who).await?))
+        Ok(output.finished(Box::pin(work::run(farm, permit, orders, &who)).await?))
     });
     worked.map_err(|e| e.context("cannot work"))
 }
 
 impl WorkOutput {
     fn new(orders: &Orders) -> Self {
-        Self { policy: orders.policy.as_str(), hashes: "0".to_owned(), ..Self::default() }
+        Self {
+            policy: orders.policy.as_str(),
+            hashes: "0".to_owned(),
+            will_be_lost: MissedView::from((0, Base::ZERO)),
+            ..Self::default()
+        }
     }
 
     fn rehearsed(mut self, view: &View, deadline: Option<u64>, wanted: &[Wanted]) -> Self {
         (self.view, self.block) = (Some(LedgerStamp::from(view)), Some(view.farm.index));
         self.deadline = deadline.filter(|_| !wanted.is_empty()).map(time);
         self.farmers = wanted.iter().map(WorkView::wanted).collect();
+        self.too_late = view.is_too_late();
         self
     }
 
@@ -198,6 +214,9 @@ impl WorkOutput {
             self.farmers.iter().filter(is_in).map(|view| view.farmer.as_str()).collect();
         self.worked = workers.len();
         self.failures = work::failures(&report.worked);
+        self.will_be_lost = report.all_missed.into();
+        self.at_stake = report.at_stake.as_ref().map(AtStakeView::from);
+        (self.missed, self.too_late) = (report.missed, report.view.is_too_late());
         (self.warnings, self.stopped, self.done) = (report.warnings, report.stopped, true);
         self
     }
@@ -205,7 +224,7 @@ impl WorkOutput {
 
 impl Document for WorkOutput {
     fn failure(&self) -> Option<Error> {
-        ended(self.worked, &self.failures, "farmers").or_else(|| {
+        losses::end(&self.missed, self.worked, &self.failures, "farmers").or_else(|| {
             let why = "interrupted before the block's work was done; what was found is saved";
             let hint = "run the same command again: it goes on where it was";
             self.stopped.then(|| Error::new(Code::Interrupted, why).hint(hint))

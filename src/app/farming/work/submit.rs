@@ -5,7 +5,7 @@ use crate::farming::{self, LedgerStamp, lumens};
 use crate::{App, Document};
 use base::{Code, Error, Result, counted};
 use grind::lines::Text;
-use kale::farming::{DECISIONS, Leads, takes_nonces};
+use kale::farming::{Leads, takes_nonces};
 use kale::rows::FarmerRow;
 use kale::work::{self, LineOutcome, LineReport, Submission};
 use schemars::JsonSchema;
@@ -53,16 +53,12 @@ pub struct SubmitOutput {
 pub fn submit(app: &App<'_>, lines: &[Text], parallel: Option<usize>, dry_run: bool) -> Result<SubmitOutput> {
     let hands = farming::everybody(app)?;
     let named = work::poolers_of(&hands, lines);
-    let mut left = DECISIONS;
-    loop {
-        left -= 1;
+    let submitted = state::anew(|| {
         // Farms whose run takes the nonces up are left to it; those that others do something else at will be free again.
         let led = named.iter().filter(|pooler| !takes_nonces(&app.state_path, pooler)).cloned().collect();
-        match once(app, (&hands, lines), parallel, dry_run, &Leads::Of(led)) {
-            Err(e) if e.code() == Code::StateChanged && left > 0 => {}
-            submitted => return submitted.map_err(|e| e.context("cannot submit work")),
-        }
-    }
+        once(app, (&hands, lines), parallel, dry_run, &Leads::Of(led))
+    });
+    submitted.map_err(|e| e.context("cannot submit work"))
 }
 
 fn once(

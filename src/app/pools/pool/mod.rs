@@ -117,6 +117,42 @@ pub struct AddOutput {
     pub risk_engine: Option<String>,
 }
 
+/// The pool as it is now.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct SetOutput {
+    /// False where it was so already.
+    pub changed: bool,
+    /// The pool.
+    pub pool: PoolView,
+    /// Fall of the rate that is an alert.
+    #[schemars(with = "forms::Decimal")]
+    pub max_rate_drop: String,
+    /// First block that earns rewards, once known.
+    pub reward_genesis_block: Option<u64>,
+}
+
+/// What a pool is called now.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct RenameOutput {
+    /// False where it was called so already.
+    pub changed: bool,
+    /// What it was called before.
+    pub before: String,
+    /// The pool.
+    pub pool: PoolView,
+}
+
+/// A pool that was retired, or taken back.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct RetireOutput {
+    /// False where it was so already.
+    pub changed: bool,
+    /// The pool.
+    pub pool: PoolView,
+    /// What it carries to its next epoch, which is not paid while it is retired; null where it carries nothing.
+    pub carries: Option<Quantity>,
+}
+
 /// A pool, whole.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct ShowOutput {

@@ -13,12 +13,13 @@ pub use lookups::{
     last_harvests, last_planted, last_seen, lost_since, open_count, own_works, work_failures,
 };
 pub use pails::{
-    OpenPail, close_pail, forecast_pail, held_pails, hold_pail, live_pail, open_pail, open_pails_of, pail,
-    pails_before, pails_in, pails_until, release_pail, rolled_and_older, work_pail,
+    OpenPail, close_pail, forecast_pail, held_pails, hold_pail, live_pail, miss_pail, missed_of,
+    missed_pails, open_pail, open_pails_of, pail, pails_before, pails_in, pails_until, release_pail,
+    rolled_and_older, work_pail,
 };
 pub use records::{
-    Ended, HarvestRow, Loss, Tally, Trace, WorkRow, compensation, harvest, last_ends, losses, missing_since,
-    planting, tally, undoubt, unlose, work,
+    Ended, HarvestRow, Loss, Lost, Tally, Trace, WorkRow, compensation, harvest, last_ends, losses,
+    lost_by_pooler, missing_since, planting, tally, undoubt, unlose, work,
 };
 
 use crate::chain::Who;

@@ -1,5 +1,6 @@
 //! Open pails: stakes that are neither back nor lost.
 
+use crate::contract::BLOCK_SECONDS;
 use base::Result;
 use base::amount::Base;
 use rusqlite::{Connection, Row, params};
@@ -30,10 +31,12 @@ pub struct OpenPail {
     pub live_until: Option<u32>,
     /// Why no harvest is tried.
     pub held: Option<String>,
+    /// When a run first saw that the block had ended without work, in seconds since 1970.
+    pub missed_at: Option<i64>,
 }
 
-const PAIL: &str = "SELECT block_index, farmer_id, stake, planted_ledger, planted_time, due_time, gap, zeros, forecast, live_until, held
-     FROM open_pails";
+const PAIL: &str = "SELECT block_index, farmer_id, stake, planted_ledger, planted_time, due_time, gap, zeros, forecast, live_until, held,
+         missed_at FROM open_pails";
 
 /// Pails in block `block`, by farmer.
 pub fn pails_in(conn: &Connection, block: u32) -> Result<Vec<OpenPail>> {
@@ -53,13 +56,15 @@ pub fn pail(conn: &Connection, farmer: &str, block: u32) -> Result<Option<OpenPa
 
 fn read(row: &Row<'_>) -> Result<OpenPail> {
     let gap: Option<u32> = row.get("gap")?;
-    Ok(state::from_row!(row => OpenPail { planted_ledger, planted_time, live_until, held } at { stake } and {
-        block: row.get("block_index")?,
-        farmer: row.get("farmer_id")?,
-        due: row.get("due_time")?,
-        work: gap.zip(row.get("zeros")?),
-        forecast: maybe_at(row, "forecast")?,
-    }))
+    Ok(
+        state::from_row!(row => OpenPail { planted_ledger, planted_time, live_until, held, missed_at } at { stake } and {
+            block: row.get("block_index")?,
+            farmer: row.get("farmer_id")?,
+            due: row.get("due_time")?,
+            work: gap.zip(row.get("zeros")?),
+            forecast: maybe_at(row, "forecast")?,
+        }),
+    )
 }
 
 /// How many of these, those that are held aside, are of the block before `index`, and of blocks before that.
@@ -87,9 +92,38 @@ pub fn open_pail(tx: &Tx<'_>, pail: &OpenPail) -> Result<bool> {
 
 /// Notes confirmed work of an open pail, if it is better than what is noted; whether it is.
 pub fn work_pail(tx: &Tx<'_>, farmer: &str, block: u32, gap: u32, zeros: u32) -> Result<bool> {
-    let sql = "UPDATE open_pails SET gap = ?3, zeros = ?4
+    let sql = "UPDATE open_pails SET gap = ?3, zeros = ?4, missed_at = NULL
          WHERE block_index = ?1 AND farmer_id = ?2 AND (zeros IS NULL OR zeros < ?4)";
     rows::put(tx.conn(), sql, params![block, farmer, gap, zeros])
+}
+
+/// Notes that the block has ended without work; false where that is noted, or there is work or nothing at stake.
+pub fn miss_pail(tx: &Tx<'_>, farmer: &str, block: u32) -> Result<bool> {
+    let sql = "UPDATE open_pails SET missed_at = ?3 WHERE block_index = ?1 AND farmer_id = ?2
+         AND zeros IS NULL AND stake <> '0' AND missed_at IS NULL";
+    rows::put(tx.conn(), sql, params![block, farmer, tx.now()])
+}
+
+/// The pails of a farmer whose stakes will be lost, as runs have seen.
+pub fn missed_of(conn: &Connection, farmer: &str) -> Result<Vec<OpenPail>> {
+    let sql = format!("{PAIL} WHERE farmer_id = ?1 AND missed_at IS NOT NULL ORDER BY block_index");
+    rows::all(conn, &sql, [farmer], read)
+}
+
+/// Seconds after the end of a block in which work of its last second may become known.
+const TOLD_BY: u32 = 30;
+
+/// The pails whose stakes will be lost at `now`, seconds since 1970, oldest first: a run has seen it, or more time has passed
+/// since the plant than was left of the block then.
+pub fn missed_pails(conn: &Connection, now: i64) -> Result<Vec<OpenPail>> {
+    let sql = format!(
+        "{PAIL} WHERE zeros IS NULL AND stake <> '0' AND held IS NULL AND (missed_at IS NOT NULL OR EXISTS (
+             SELECT 1 FROM plantings p WHERE p.farmer_id = open_pails.farmer_id
+                 AND p.block_index = open_pails.block_index AND p.outcome = 'planted'
+                 AND p.at + due_time - coalesce(planted_time, due_time - {BLOCK_SECONDS}) + {TOLD_BY} <= ?1))
+         ORDER BY block_index, farmer_id"
+    );
+    rows::all(conn, &sql, [now], read)
 }
 
 /// Notes what the harvest would pay.

@@ -223,3 +223,33 @@ pub fn compensation(tx: &Tx<'_>, hand: &FarmerRow, block: u32, stake: Base, reas
         params![hand.pooler, hand.who.id, block, fault, amount, reason, tx.now()],
     )
 }
+
+/// What a pooler's farmers have lost since the beginning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lost {
+    /// The pooler's name.
+    pub pooler: String,
+    /// How many stakes.
+    pub stakes: u64,
+    /// Stroops.
+    pub stake: Base,
+}
+
+/// What was lost by pooler, in the order in which they came.
+pub fn lost_by_pooler(conn: &Connection) -> Result<Vec<Lost>> {
+    let sql = "SELECT p.name, coalesce(c.amount, '0') AS amount FROM poolers p
+         LEFT JOIN pooler_compensations c ON c.pooler_id = p.id ORDER BY p.added_at, p.id";
+    let mut found: Vec<Lost> = Vec::new();
+    rows::each(conn, sql, [], |row| {
+        let (pooler, amount): (String, Base) = (row.get("name")?, at(row, "amount")?);
+        if found.last().is_none_or(|last| last.pooler != pooler) {
+            found.push(Lost { pooler, stakes: 0, stake: Base::ZERO });
+        }
+        if let Some(last) = found.last_mut() {
+            last.stakes += u64::from(amount > Base::ZERO);
+            last.stake = last.stake.saturating_add(amount);
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}

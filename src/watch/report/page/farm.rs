@@ -18,6 +18,11 @@ pub(super) fn section(farm: &Farm) -> Markup {
                 }))
                 (figure("rewards so far", &kale("rewards", farm.minted)))
                 (figure("the operator's part", &kale("fees", farm.fees)))
+                @if farm.missed.0 > 0 {
+                    (figure("will be lost", &html! {
+                        (kale("missed-stakes", farm.missed.1)) " " span.unit { "in " (count(farm.missed.0, "pail", "pails")) }
+                    }))
+                }
                 @if !farm.lost.is_zero() { (figure("stakes lost", &kale("stakes-lost", farm.lost))) }
             }
             @if farm.blocks.is_empty() { p.note { "No block was harvested yet." } } @else { (blocks(&farm.blocks)) }

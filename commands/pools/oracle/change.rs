@@ -1,0 +1,144 @@
+//! `poolctl oracle set` and `remove`: what was added can be corrected, and taken out of use.
+
+use crate::shell::at::AtFlag;
+use crate::shell::prelude::*;
+use app::pools::oracle::{FeedView, RemoveOutput, SetOutput};
+use base::amount::{self, E18};
+use base::clock;
+use config::value::address;
+use vault::feed::{self, SetFeed};
+
+/// Change a feed: its contract, the price of a fixed one, or what its quotes must satisfy
+///
+/// What is not named stays. Where the contract or the bounds change, the contract is looked at, and a price outside the
+/// bounds is refused.
+#[derive(Debug, Args)]
+#[command(
+    before_help = "Example: poolctl oracle set eth-usd --min 500 --max 20000",
+    override_usage = "poolctl oracle set [OPTIONS] <FEED>"
+)]
+#[group(required = true, multiple = true, args = ["address", "kind", "price", "max_staleness", "min", "max", "max_deviation"])]
+pub struct Set {
+    /// Its name
+    #[arg(value_name = "FEED")]
+    feed: String,
+    /// Another contract
+    #[arg(long)]
+    address: Option<String>,
+    /// What the contract answers to: chainlink, adapter; or fixed
+    #[arg(long)]
+    kind: Option<String>,
+    /// The price of a fixed feed
+    #[arg(long, allow_negative_numbers = true)]
+    price: Option<String>,
+    /// Oldest accepted quote in seconds, the feed's heartbeat
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
+    max_staleness: Option<u64>,
+    /// Lowest accepted price; none = any
+    #[arg(long, value_name = "PRICE", allow_negative_numbers = true)]
+    min: Option<String>,
+    /// Highest accepted price; none = any
+    #[arg(long, value_name = "PRICE", allow_negative_numbers = true)]
+    max: Option<String>,
+    /// Largest accepted change against the last good price, 0 to 1; none = any
+    #[arg(long, value_name = "RATIO", allow_negative_numbers = true)]
+    max_deviation: Option<String>,
+    /// Do not look at the contract: neither whether it answers, nor whether its price lies within the bounds
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    at: AtFlag,
+    #[command(flatten)]
+    dry: DryRun,
+}
+
+/// A limit as it is written; `none` takes it away.
+#[expect(clippy::option_option, reason = "not said, taken away, or given")]
+fn limit<T>(text: Option<&String>, read: impl Fn(&str) -> Result<T>) -> Result<Option<Option<T>>> {
+    text.map(|text| if text == "none" { Ok(None) } else { read(text).map(Some) }).transpose()
+}
+
+impl Set {
+    pub(super) fn run(self, session: &Session) -> Result<Outcome> {
+        let price = |flag: &'static str| move |text: &str| amount::parse_flag(flag, text, E18);
+        let change = SetFeed {
+            kind: self.kind,
+            address: self.address.as_deref().map(|text| address("address", text)).transpose()?,
+            price_e18: self.price.as_deref().map(price("--price")).transpose()?,
+            max_staleness_sec: self.max_staleness,
+            min_e18: limit(self.min.as_ref(), price("--min"))?,
+            max_e18: limit(self.max.as_ref(), price("--max"))?,
+            max_deviation_ppm: limit(self.max_deviation.as_ref(), |text| {
+                amount::parse_weight("max-deviation", text)
+            })?,
+        };
+        let app = App::open(session)?;
+        let at = self.at.or(&app.config)?;
+        let found = feed::find_active(app.read()?.conn(), &self.feed)?;
+        let set = app.write_async(self.dry.dry_run, async |work| {
+            feed::set(work, || app.chain(), found.id, (&change, self.force), at).await
+        });
+        let (feed, changed, view) =
+            set.map_err(|e| e.context(format!("cannot change feed \"{}\"", found.name)))?;
+        Outcome::of(&SetOutput { changed, feed: FeedView::from(&feed), checked_at: view })
+    }
+}
+
+impl Present for SetOutput {
+    fn present(&self, page: &mut Page) {
+        let feed = &self.feed;
+        page.line(if self.changed { "changed" } else { "nothing to change" });
+        let mut pairs =
+            vec![("feed", feed.name.clone()), ("asset", feed.asset.clone()), ("kind", feed.kind.to_owned())];
+        match (&feed.address, &feed.fixed_price) {
+            (_, Some(price)) => pairs.push(("price", price.to_string())),
+            (address, None) => {
+                let any = |bound: Option<String>| bound.unwrap_or_else(|| "any".to_owned());
+                let shown = |price: &amount::Quantity| price.to_string();
+                pairs.extend([
+                    ("address", address.clone().unwrap_or_default()),
+                    ("stale after", clock::span(feed.max_staleness_sec)),
+                    ("lowest", any(feed.min.as_ref().map(shown))),
+                    ("highest", any(feed.max.as_ref().map(shown))),
+                    ("largest change", any(feed.max_deviation.clone())),
+                ]);
+            }
+        }
+        page.pairs(pairs);
+        crate::pools::seen(page, self.checked_at.as_ref());
+    }
+}
+
+/// Take a feed out of use: it is not asked any more and prices nothing, and what it said stays
+///
+/// Adding a feed of the same name puts it back.
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl oracle remove eth-usd")]
+pub struct Remove {
+    /// Its name
+    #[arg(value_name = "FEED")]
+    feed: String,
+    #[command(flatten)]
+    dry: DryRun,
+}
+
+impl Remove {
+    pub(super) fn run(self, session: &Session) -> Result<Outcome> {
+        let app = App::open(session)?;
+        let found = feed::find(app.read()?.conn(), &self.feed)?;
+        let (feed, changed) = app
+            .write(self.dry.dry_run, |work| work.state.write(work.permit, |tx| feed::remove(tx, found.id)))?;
+        Outcome::of(&RemoveOutput { changed, feed: FeedView::from(&feed) })
+    }
+}
+
+impl Present for RemoveOutput {
+    fn present(&self, page: &mut Page) {
+        let name = &self.feed.name;
+        page.line(if self.changed {
+            format!("removed feed \"{name}\"; put it back with: poolctl oracle add {name}")
+        } else {
+            format!("feed \"{name}\" is removed already")
+        });
+    }
+}
