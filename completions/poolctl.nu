@@ -1092,10 +1092,10 @@ module completions {
     --address: string         # The feed's contract
     --kind: string            # What the contract answers to: chainlink, adapter; or fixed
     --price: string           # The price of a fixed feed
-    --max-staleness: string   # Oldest accepted quote in seconds, the feed's heartbeat [default: oracle.max_staleness_sec]
-    --min: string             # Lowest accepted price
-    --max: string             # Highest accepted price
-    --max-deviation: string   # Largest accepted change against the last good price, 0 to 1
+    --max-staleness: string   # Oldest accepted quote in seconds, the feed's heartbeat
+    --min: string             # Lowest accepted price; none = any
+    --max: string             # Highest accepted price; none = any
+    --max-deviation: string   # Largest accepted change against the last good price, 0 to 1; none = any
     --force                   # Do not look at the contract: neither whether it answers, nor whether its price lies within the bounds
     --at: string              # Read at this block: finalized, safe, latest or a number [default: evm.at]
     --dry-run                 # Show what would be done; write, sign and send nothing
@@ -1121,7 +1121,7 @@ module completions {
 
   # Change a feed: its contract, the price of a fixed one, or what its quotes must satisfy
   export extern "poolctl oracle set" [
-    --address: string         # Another contract
+    --address: string         # The feed's contract
     --kind: string            # What the contract answers to: chainlink, adapter; or fixed
     --price: string           # The price of a fixed feed
     --max-staleness: string   # Oldest accepted quote in seconds, the feed's heartbeat
@@ -1153,6 +1153,7 @@ module completions {
 
   # Take a feed out of use: it is not asked any more and prices nothing, and what it said stays
   export extern "poolctl oracle remove" [
+    --undo                    # Take it back into use
     --dry-run                 # Show what would be done; write, sign and send nothing
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]

@@ -128,7 +128,8 @@ impl Show {
     fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let opened = app.read()?;
-        let conn = opened.conn();
+        let look = opened.look()?;
+        let conn = look.conn();
         let member = pool::find_member(conn, &self.member)?;
         let pools = pool::list(conn)?;
         let held = pool::member_pools(conn, &member, &pools)?.into_iter().filter_map(|(id, held)| {

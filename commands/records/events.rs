@@ -52,7 +52,7 @@ impl Events {
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let state = App::open_lenient(session)?.read()?;
         if self.verify {
-            let chain = state::verify_chain(state.conn())?;
+            let chain = state::verify_chain(state.look()?.conn())?;
             let failure = chain.clone().into_result().err();
             let output = EventsOutput { events: Vec::new(), end: PageEnd::default(), chain: Some(chain) };
             return Ok(Outcome::of(&output)?.but(failure));

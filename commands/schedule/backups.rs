@@ -4,6 +4,7 @@ use crate::shell::prelude::*;
 use app::schedule::BACKUP_FOLDER;
 use base::clock;
 use config::Config;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -11,18 +12,31 @@ const KIND: &str = ".sqlite";
 
 /// Where a backup that is made now goes.
 pub fn file(config: &Config, now: i64) -> Result<PathBuf> {
+    Ok(Path::new(config.require(BACKUP_FOLDER)?).join(name(config, now)))
+}
+
+fn name(config: &Config, now: i64) -> String {
     let stamp = clock::rfc3339(now).replace(':', "-");
-    Ok(Path::new(config.require(BACKUP_FOLDER)?).join(format!("{}{stamp}{KIND}", prefix(config))))
+    format!("{}{stamp}{KIND}", prefix(&config.profile))
 }
 
-/// What the names of a profile's backups begin with.
-fn prefix(config: &Config) -> String {
-    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
-    format!("poolctl-{}-", config.profile.chars().map(plain).collect::<String>())
+/// What the names of a profile's backups begin with, and no other's.
+fn prefix(profile: &str) -> String {
+    let mut text = "poolctl-".to_owned();
+    for byte in profile.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            let _ = write!(text, "%{byte:02X}");
+        }
+    }
+    text.push('-');
+    text
 }
 
-/// Removes the oldest backups of the profile, of which there are more than are to stay.
-pub fn thin(config: &Config) -> Result<()> {
+/// Removes the oldest backups of the profile, of which there are more than are to stay. Those of the future, by a clock that has
+/// been set back since, neither count nor go.
+pub fn thin(config: &Config, now: i64) -> Result<()> {
     let folder = Path::new(config.require(BACKUP_FOLDER)?);
     let io = |e: &std::io::Error, what: &str, path: &Path| {
         Error::new(Code::Io, format!("cannot {what} {}: {e}", path.display()))
@@ -30,9 +44,11 @@ pub fn thin(config: &Config) -> Result<()> {
     let names = fs::read_dir(folder)
         .and_then(|entries| entries.map(|entry| Ok(entry?.file_name())).collect::<std::io::Result<Vec<_>>>())
         .map_err(|e| io(&e, "read", folder))?;
-    let names = names.into_iter().filter_map(|name| name.into_string().ok()).collect();
+    let newest = name(config, now);
+    let names =
+        names.into_iter().filter_map(|name| name.into_string().ok()).filter(|name| *name <= newest).collect();
     let keep = usize::try_from(config.number("schedule.backup_keep")?).unwrap_or(usize::MAX);
-    for name in surplus(names, &prefix(config), keep) {
+    for name in surplus(names, &prefix(&config.profile), keep) {
         let path = folder.join(name);
         fs::remove_file(&path).map_err(|e| io(&e, "remove", &path))?;
     }
@@ -63,6 +79,19 @@ fn surplus(names: Vec<String>, prefix: &str, keep: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_two_profiles_share_their_backups() {
+        let prefixes =
+            ["main", "main-a", "main.a", "main_a", "main/a", "main a", "main%2Ea", "ü"].map(prefix);
+        for (at, one) in prefixes.iter().enumerate() {
+            assert!(
+                prefixes.iter().skip(at + 1).all(|other| other != one) && !one.contains(['/', '.']),
+                "{one}"
+            );
+        }
+        assert_eq!((prefix("main-a"), prefix("a.b")), ("poolctl-main-a-".into(), "poolctl-a%2Eb-".into()));
+    }
 
     #[test]
     fn the_oldest_go_and_nothing_else() {

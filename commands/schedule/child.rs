@@ -43,6 +43,13 @@ pub struct End {
     pub was_asked: bool,
 }
 
+impl End {
+    /// A text of the error that it ended with.
+    pub fn said(&self, field: &str) -> Option<&str> {
+        self.envelope["error"][field].as_str().filter(|text| !text.is_empty())
+    }
+}
+
 impl Child {
     /// Starts this program with these words.
     pub fn start(binary: &Path, words: &[OsString], limit: Duration) -> Result<Self> {

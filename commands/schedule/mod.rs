@@ -161,6 +161,8 @@ impl<'s> Turns<'s> {
         let mut told = None;
         loop {
             let (stop, now) = (self.session.call.stop.wanted(), self.now());
+            // A clock that is set back puts nothing off.
+            next = next.min(now.saturating_add(TURN));
             if !stop && now >= next {
                 let said = self.look_again().err().map(|e| (e.code().as_str(), words::message(&e)));
                 next = if said.is_some() { now.saturating_add(AGAIN) } else { self.next() };
@@ -210,30 +212,38 @@ impl<'s> Turns<'s> {
                 continue;
             }
             let now = self.now();
+            let mut is_done = false;
             let (status, exit, failure, why) = match self.start(part) {
                 Ok(Ok(running)) => {
                     self.running.insert(part, running);
                     self.mark(part, |view| view.status = PartStatus::Running);
                     continue;
                 }
-                Ok(Err(held)) => (PartStatus::Held, None, None, Some(held)),
+                Ok(Err((held, done))) => {
+                    is_done = done;
+                    (PartStatus::Held, None, None, Some(held))
+                }
                 Err(e) => (PartStatus::Failed, Some(e.exit()), Some(e), None),
             };
             self.end(part, (status, exit, failure), now);
+            if is_done {
+                // How it ended there is noted in the state.
+                self.ended.remove(&part);
+            }
             self.mark(part, |view| view.why = why.or(view.why.take()));
             over.push(part);
         }
         over
     }
 
-    /// Starts a part, or says why it is left to another run.
-    fn start(&self, part: Part) -> Result<Result<Running, String>> {
+    /// Starts a part, or says why it is left to another run, and whether that has ended.
+    fn start(&self, part: Part) -> Result<Result<Running, (String, bool)>> {
         let leased = match schedule::take(&self.app, part)? {
             Ok(leased) => leased,
-            Err(held) => return Ok(Err(held)),
+            Err(held) => return Ok(Err((held, false))),
         };
         if schedule::has_ended(&self.app, part::command(part), self.seen_at)? {
-            return Ok(Err("another run has just done it".to_owned()));
+            return Ok(Err(("another run has just done it".to_owned(), true)));
         }
         let since = self.now();
         let words = part::words(part, self.session, &self.app.config, since)?;
@@ -255,21 +265,22 @@ impl<'s> Turns<'s> {
             // Its lease is let go of when its end is noted.
             let Some(running) = self.running.remove(&part) else { continue };
             let took = running.child.age();
-            let (ended, mut warnings) = match end {
-                Ok(end) => (judge(part, &end), warnings(&end)),
-                Err(e) => ((PartStatus::Failed, Some(e.exit()), Some(e)), Vec::new()),
+            let (ended, mut warnings, said) = match end {
+                Ok(end) => (judge(part, &end), warnings(&end), end.said("message").map(str::to_owned)),
+                Err(e) => ((PartStatus::Failed, Some(e.exit()), Some(e)), Vec::new(), None),
             };
             if part == Part::Backup && ended.0 == PartStatus::Done {
-                warnings.extend(backups::thin(&self.app.config).err().map(|e| e.to_string()));
+                warnings.extend(backups::thin(&self.app.config, self.now()).err().map(|e| e.to_string()));
             }
             if let Some(exit) = ended.1
                 && let Err(e) = schedule::note(&self.app, part::command(part), exit, running.since)
             {
                 warnings.push(format!("cannot note in the state when it ended: {e}"));
             }
-            let now = self.now();
+            let (now, is_stopped) = (self.now(), ended.0 == PartStatus::Stopped);
             self.end(part, ended, now);
             self.mark(part, |view| {
+                view.why = view.why.take().or(said.filter(|_| is_stopped));
                 view.took_ms = u64::try_from(took.as_millis()).ok();
                 view.warnings = warnings;
             });
@@ -309,14 +320,16 @@ fn judge(part: Part, end: &End) -> Ended {
     let code = end.status.code();
     let exit = Exit::ALL.iter().copied().find(|exit| code == Some(i32::from(exit.code())));
     let interrupted = |why: String| Error::new(Code::Interrupted, why);
-    if end.is_late {
+    // That it was ended says less than a failure of its own.
+    let is_cut = end.was_asked && matches!(exit, None | Some(Exit::Done | Exit::Transient));
+    if is_cut && end.is_late {
         let why = format!("it did not end within {} (schedule.timeout)", clock::span(end.limit.as_secs()));
         let e = interrupted(why).hint("what it had finished is recorded; it is done again");
         return (PartStatus::Late, Some(e.exit()), Some(e));
     }
     match exit {
         Some(Exit::Done) => (PartStatus::Done, exit, None),
-        _ if end.was_asked => (PartStatus::Stopped, Some(Exit::Transient), None),
+        _ if is_cut => (PartStatus::Stopped, Some(Exit::Transient), None),
         Some(exit) => {
             let status = if part.is_done_by(exit) { PartStatus::Found } else { PartStatus::Failed };
             (status, Some(exit), Some(told(end, exit)))
@@ -330,13 +343,11 @@ fn judge(part: Part, end: &End) -> Ended {
 
 /// The error in the envelope of a part that ended so.
 fn told(end: &End, exit: Exit) -> Error {
-    let error = &end.envelope["error"];
-    let text = |name: &str| error[name].as_str().filter(|text| !text.is_empty());
     let fits = |code: &&Code| code.exit() == exit;
-    let told = text("code").and_then(|word| Code::ALL.iter().find(|code| code.as_str() == word));
+    let told = end.said("code").and_then(|word| Code::ALL.iter().find(|code| code.as_str() == word));
     let code = told.filter(fits).or_else(|| Code::ALL.iter().find(fits)).copied().unwrap_or(Code::Bug);
-    let e = Error::new(code, text("message").unwrap_or("it did not say why"));
-    match text("hint") {
+    let e = Error::new(code, end.said("message").unwrap_or("it did not say why"));
+    match end.said("hint") {
         Some(hint) => e.hint(hint.to_owned()),
         None => e,
     }
@@ -455,13 +466,16 @@ mod tests {
             (75 << 8, false, PartStatus::Stopped, 75),
             (9, false, PartStatus::Stopped, 75),
             (0, false, PartStatus::Done, 0),
+            // What is worse than that it was ended is told.
+            (76 << 8, false, PartStatus::Failed, 76),
+            (76 << 8, true, PartStatus::Failed, 76),
+            (5 << 8, false, PartStatus::Found, 5),
         ] {
             let end = End { is_late: late, was_asked: true, ..end(raw, &json!(null)) };
             let (got, code, failure) = judge(Part::Sync, &end);
             assert_eq!((got, code.map_or(0, Exit::code)), (status, exit), "{raw}");
-            let why = failure.map(|e| e.to_string());
-            assert_eq!(why.is_some(), late);
-            assert!(why.is_none_or(|why| why.contains("1m 30s (schedule.timeout)")));
+            let is_late = failure.is_some_and(|e| e.to_string().contains("1m 30s (schedule.timeout)"));
+            assert_eq!(is_late, status == PartStatus::Late, "{raw}");
         }
     }
 }

@@ -64,6 +64,9 @@ impl Console {
             return print(&render::json(report, self.out_terminal));
         }
         let is_silent = self.quiet && report.exit() == Exit::Done;
+        if is_silent && !report.outcome.is_file {
+            return Ok(());
+        }
         let before = if is_silent { Ok(()) } else { Self::release() };
         let page = match &report.outcome.csv {
             Some(csv) => csv.clone(),

@@ -14,6 +14,7 @@ static KEPT: Mutex<Option<Kept>> = Mutex::new(None);
 struct Kept {
     pieces: VecDeque<String>,
     bytes: usize,
+    /// Lines that are not kept any more.
     dropped: usize,
 }
 
@@ -25,7 +26,7 @@ impl Kept {
         while self.pieces.len() > MOST.0 || self.bytes > MOST.1 && self.pieces.len() > 1 {
             let Some(oldest) = self.pieces.pop_front() else { return };
             self.bytes -= oldest.len();
-            self.dropped += 1;
+            self.dropped += oldest.lines().count();
         }
     }
 

@@ -296,9 +296,9 @@ const fn statements(named: Named) -> &'static [&'static str] {
             "SELECT address, coalesce(name, '') FROM members
              WHERE address >= ?1 AND address < ?2 ORDER BY address LIMIT ?3",
         ],
-        Named::Feed => {
-            &["SELECT name, asset FROM oracle_feeds WHERE name >= ?1 AND name < ?2 ORDER BY name LIMIT ?3"]
-        }
+        Named::Feed => &[
+            "SELECT name, asset FROM oracle_feeds WHERE name >= ?1 AND name < ?2 AND removed_at IS NULL ORDER BY name LIMIT ?3",
+        ],
         Named::Pooler => {
             &["SELECT name, id FROM poolers WHERE name >= ?1 AND name < ?2 ORDER BY name LIMIT ?3"]
         }

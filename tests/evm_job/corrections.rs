@@ -158,7 +158,19 @@ fn a_removed_feed_prices_nothing_and_comes_back_when_it_is_added_again() {
     for line in ["oracle check c", "oracle fetch c", "oracle set c --min 1"] {
         let envelope = desk.unchanged(|| desk.run(line).fails(2, "conflict"));
         says(&envelope["error"]["message"], &["feed \"c\" was removed"]);
+        says(&envelope["error"]["hint"], &["oracle remove c --undo"]);
     }
+    // A mistake is taken back.
+    let before = desk.json("oracle list --removed")["feeds"][2].clone();
+    assert_eq!(desk.unchanged(|| desk.json("oracle remove c --undo --dry-run"))["changed"], true);
+    let back = desk.json("oracle remove c --undo");
+    assert_eq!((&back["changed"], &back["removed_at"]), (&json!(true), &Value::Null), "{back}");
+    for field in ["address", "asset", "kind", "max_staleness_sec", "min", "max", "max_deviation"] {
+        assert_eq!(back[field], before[field], "{field}");
+    }
+    assert_eq!(desk.unchanged(|| desk.json("oracle remove c --undo"))["changed"], false);
+    assert_eq!(names("oracle list").len(), 3);
+    desk.run("oracle remove c").ok();
     // What it said stays.
     assert_eq!(desk.json("oracle alerts c --closed")["alerts"].as_array().unwrap().len(), 1);
     desk.run("oracle remove a").ok();
@@ -172,10 +184,26 @@ fn a_removed_feed_prices_nothing_and_comes_back_when_it_is_added_again() {
         (&json!(true), &json!("NEW"), &Value::Null)
     );
     desk.run("oracle get NEW --at latest").ok();
+    // What was accepted and lies outside other bounds serves no longer.
+    let cached = "SELECT count(*) FROM oracle_price_cache c JOIN oracle_feeds f ON f.id = c.feed_id WHERE f.name = 'a'";
+    desk.run("oracle set a --max 150").ok();
+    assert_eq!(desk.one(cached), "1");
+    desk.run("oracle set a --max 80 --force").ok();
+    assert_eq!(desk.one(cached), "0");
+    // A fixed price has no limits.
+    desk.run("oracle add peg --asset PEG --kind fixed --price 1").ok();
+    desk.unchanged(|| desk.run("oracle set peg --min 3").fails(2, "invalid_value"));
+    desk.unchanged(|| desk.run("oracle set peg --price 2 --min 3").fails(2, "usage"));
     let kinds = "SELECT kind, json_extract(payload, '$.again') FROM events WHERE subject = 'a' AND kind LIKE 'oracle.feed_%' ORDER BY id";
     assert_eq!(
         desk.rows(kinds),
-        ["oracle.feed_added | 0", "oracle.feed_removed | NULL", "oracle.feed_added | 1"]
+        [
+            "oracle.feed_added | 0",
+            "oracle.feed_removed | NULL",
+            "oracle.feed_added | 1",
+            "oracle.feed_changed | NULL",
+            "oracle.feed_changed | NULL"
+        ]
     );
     desk.sound();
 }

@@ -175,6 +175,29 @@ fn a_service_that_is_stopped_says_what_is_at_stake_and_submits_what_it_has() {
     desk.is_sound();
 }
 
+/// The block that it has just planted in is not yet the one that it looked at.
+#[test]
+fn one_that_is_stopped_while_it_plants_works_for_what_it_planted() {
+    let desk = Desk::with_farmers(2, 100 * KALE);
+    desk.configure("strategy.target_zeros = 12");
+    desk.ripen();
+    let index = desk.farm().index + 1;
+    let _ledgers = desk.ledgers();
+    let mut child = desk.run("farm run").arg("--json").spawn();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut lines = lines.map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
+    lines.by_ref().find(|line| line["type"] == "plant").unwrap();
+    terminate(&child);
+    let rest: Vec<Value> = lines.collect();
+    assert_eq!(ended(child).code, Some(0), "{rest:?}");
+    let stopping = rest.iter().find(|line| line["type"] == "stopping").unwrap_or_else(|| panic!("{rest:?}"));
+    assert_eq!((&stopping["farmers"], &stopping["block"]), (&json!(2), &json!(index)), "{stopping}");
+    let data = &rest.last().unwrap()["data"];
+    assert_eq!((&data["worked"], &data["at_stake"]), (&json!(2), &Value::Null), "{data}");
+    assert!(desk.farmers.iter().all(|farmer| desk.pail(farmer, index).unwrap().worked()));
+    desk.is_sound();
+}
+
 #[test]
 fn a_service_that_is_to_abandon_says_what_it_leaves() {
     let (desk, index, lines) = stopped("farm run --abandon");

@@ -1,9 +1,9 @@
 //! `work submit`: nonces from other machines, each line with its own result.
 
 use crate::desk::{Desk, Farmer, KALE};
-use base::Stop;
+use base::{Clock, Stop};
 use serde_json::{Value, json};
-use state::{Holder, Lease, Lock};
+use state::{Holder, Lease, Lock, Run, State};
 use std::time::Duration;
 
 /// Farmers that are planted, a ledger ago.
@@ -28,7 +28,11 @@ fn statuses(data: &Value) -> Vec<(u64, String, String)> {
 /// The right to write of another run, by its command.
 fn another(desk: &Desk, command: &str) -> Lock {
     let holder = Holder { pid: 7, command: command.to_owned(), since: 0 };
-    Lock::acquire(&desk.state(), &holder, Duration::from_secs(10), &Stop::default()).unwrap()
+    let lock = Lock::acquire(&desk.state(), &holder, Duration::from_secs(10), &Stop::default()).unwrap();
+    // As each run does: until one has looked at the state, it is nobody else's.
+    let run = Run { id: "x".into(), actor: "x".into(), clock: Clock::System };
+    drop(State::write_access(&desk.state(), run, &lock).unwrap());
+    lock
 }
 
 /// The farm of a pooler.

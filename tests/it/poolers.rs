@@ -1,4 +1,4 @@
-//! `pooler add` and `pooler list`.
+//! `pooler add`, `pooler set` and `pooler list`.
 
 use crate::support::Home;
 
@@ -32,6 +32,18 @@ fn added_listed_and_the_same_again() {
     home.run("state check").ok();
 }
 
+/// The line is refused with this exit code, this error code, these words and a hint, and changes nothing.
+#[track_caller]
+fn refused(home: &Home, line: &str, (exit, code, words): (i32, &str, &str)) {
+    let before = home.snapshot();
+    let envelope = home.run(line).fails(exit, code);
+    let error = &envelope["error"];
+    let said = format!("{} {}", error["message"], error["hint"]);
+    assert!(said.contains(words), "{line}: {said}");
+    assert!(error["hint"].is_string(), "{line}: no hint");
+    assert_eq!(home.snapshot(), before, "{line}");
+}
+
 #[test]
 fn each_bad_input_changes_nothing() {
     let home = Home::ready();
@@ -59,12 +71,7 @@ fn each_bad_input_changes_nothing() {
         (&format!("pooler add {long}"), 2, "invalid_value", "invalid name"),
         ("pooler add", 2, "usage", "<NAME>"),
     ] {
-        let envelope = home.run(line).fails(exit, code);
-        let error = &envelope["error"];
-        let said = format!("{} {}", error["message"], error["hint"]);
-        assert!(said.contains(needle), "{line}: {said}");
-        assert!(error["hint"].is_string(), "{line}: no hint");
-        assert_eq!(home.snapshot(), before, "{line}");
+        refused(&home, line, (exit, code, needle));
     }
     home.args(["pooler", "add", ""]).fails(2, "invalid_value");
     assert_eq!(home.snapshot(), before);
@@ -99,7 +106,6 @@ fn a_pooler_is_changed_and_its_terms_until_somebody_joins() {
     for _ in 0..2 {
         home.farm("farmer register --pooler east --stake-percentage 0.5").ok();
     }
-    let before = home.snapshot();
     for (line, exit, code, needle) in [
         ("pooler set east", 2, "usage", "--capacity"),
         ("pooler set east --capacity 1", 2, "conflict", "has 2 farmers already"),
@@ -111,12 +117,7 @@ fn a_pooler_is_changed_and_its_terms_until_somebody_joins() {
         ("pooler set east --name a/b", 2, "invalid_value", "--name"),
         ("pooler set est --capacity 9", 2, "unknown_pooler", "east"),
     ] {
-        let envelope = home.run(line).fails(exit, code);
-        let error = &envelope["error"];
-        let said = format!("{} {}", error["message"], error["hint"]);
-        assert!(said.contains(needle), "{line}: {said}");
-        assert!(error["hint"].is_string(), "{line}: no hint");
-        assert_eq!(home.snapshot(), before, "{line}");
+        refused(&home, line, (exit, code, needle));
     }
     // What its farmers joined on may be said again.
     assert_eq!(set("east --reward-split 0.3 --capacity 3").json()["changed"], true);

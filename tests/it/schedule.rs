@@ -128,19 +128,37 @@ fn what_is_due_is_done_once_and_noted() {
     );
 }
 
+/// A clock that was an hour ahead when it was done.
+#[test]
+fn what_is_noted_for_the_future_is_done_at_once() {
+    let home = Home::ready();
+    home.run("run --once").exits(0);
+    home.sqlite().execute("UPDATE runs SET last_run_at = last_run_at + 3600", []).unwrap();
+    for want in ["done", "waiting"] {
+        let data = home.run("run --once").json();
+        assert_eq!(status(&data, "prune"), want, "{data}");
+    }
+}
+
 #[test]
 fn the_oldest_backups_go() {
     let home = desk();
     let folder = home.path().join("backups");
     configure(&home, &format!("{}\nschedule.backup_keep = 2", files(&home)));
     let old = |day: u8| format!("poolctl-sandbox-2020-01-0{day}T00-00-00Z.sqlite");
-    for name in [old(1), old(2), old(3), "poolctl-other-2020-01-01T00-00-00Z.sqlite".to_owned()] {
+    // One that another clock made is none of the newest.
+    let ahead = "poolctl-sandbox-2999-01-01T00-00-00Z.sqlite".to_owned();
+    for name in
+        [old(1), old(2), old(3), ahead.clone(), "poolctl-other-2020-01-01T00-00-00Z.sqlite".to_owned()]
+    {
         std::fs::write(folder.join(name), "").unwrap();
     }
     home.run("run --once").exits(0);
     let names = names(&folder);
     assert!(
-        names.len() == 3 && names.contains(&old(3)) && names[0].starts_with("poolctl-other"),
+        names.len() == 4
+            && [old(3), ahead].iter().all(|name| names.contains(name))
+            && names[0].starts_with("poolctl-other"),
         "{names:?}"
     );
 }

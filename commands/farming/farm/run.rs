@@ -63,7 +63,7 @@ impl Run {
         };
         // Whoever wants to be there always waits for the other; who comes every minute leaves it to the other.
         let leads = if once { Leads::Free } else { Leads::All };
-        let (ran, held) = on_farm(&app, false, self.parallel, &leads, async |farm| {
+        let farmed = on_farm(&app, false, self.parallel, &leads, async |farm| {
             let what = format!("plant, work and harvest for the farmers on {}", farm.site.network());
             let permit = app.value_permit(farm.work.permit, &what)?;
             if !once {
@@ -72,8 +72,8 @@ impl Run {
             }
             let ran = run::run(farm, permit, RunOptions { orders, once, follows }, &mut tell).await?;
             Ok((ran, farm.elsewhere.iter().map(ElsewhereView::from).collect()))
-        })
-        .map_err(|e| e.context("cannot farm"))?;
+        });
+        let (ran, held) = farmed.map_err(|e| output.broken(e.context("cannot farm")))?;
         if let Some(e) = trouble {
             return Err(e);
         }

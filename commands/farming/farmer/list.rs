@@ -33,7 +33,8 @@ impl List {
     pub(super) fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let state = app.read()?;
-        let conn = state.conn();
+        let look = state.look()?;
+        let conn = look.conn();
         let pooler = self.pooler.as_deref().map(|name| poolers::find(conn, name)).transpose()?;
         let status = self.status.as_deref().and_then(|word| word.parse().ok());
         let list = farmers::list(conn, pooler.as_ref(), status)?;
@@ -110,9 +111,10 @@ impl Show {
     pub(super) fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let state = app.read()?;
-        let farmer = farmers::find(state.conn(), &self.farmer)?;
-        let terms = poolers::find(state.conn(), &farmer.pooler_id)?.terms;
-        let ends = last_ends(state.conn(), &farmer.id, DRAWN)?;
+        let look = state.look()?;
+        let farmer = farmers::find(look.conn(), &self.farmer)?;
+        let terms = poolers::find(look.conn(), &farmer.pooler_id)?.terms;
+        let ends = last_ends(look.conn(), &farmer.id, DRAWN)?;
         let (split, fee) = (terms.reward_split_ppm(), terms.platform_fee_ppm());
         Outcome::of(&ShowOutput {
             farmer: farmer.into(),

@@ -22,14 +22,21 @@ pub struct Set {
     /// Its name
     #[arg(value_name = "FEED")]
     feed: String,
-    /// Another contract
+    #[command(flatten)]
+    terms: Terms,
+}
+
+/// What a feed is read from, and what its quotes must satisfy.
+#[derive(Debug, Args)]
+pub(super) struct Terms {
+    /// The feed's contract
     #[arg(long)]
     address: Option<String>,
     /// What the contract answers to: chainlink, adapter; or fixed
     #[arg(long)]
     kind: Option<String>,
     /// The price of a fixed feed
-    #[arg(long, allow_negative_numbers = true)]
+    #[arg(long, allow_negative_numbers = true, conflicts_with_all = ["max_staleness", "min", "max", "max_deviation"])]
     price: Option<String>,
     /// Oldest accepted quote in seconds, the feed's heartbeat
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
@@ -45,11 +52,29 @@ pub struct Set {
     max_deviation: Option<String>,
     /// Do not look at the contract: neither whether it answers, nor whether its price lies within the bounds
     #[arg(long)]
-    force: bool,
+    pub force: bool,
     #[command(flatten)]
-    at: AtFlag,
+    pub at: AtFlag,
     #[command(flatten)]
-    dry: DryRun,
+    pub dry: DryRun,
+}
+
+impl Terms {
+    /// What was given of them.
+    pub fn read(&self) -> Result<SetFeed> {
+        let price = |flag: &'static str| move |text: &str| amount::parse_flag(flag, text, E18);
+        Ok(SetFeed {
+            kind: self.kind.clone(),
+            address: self.address.as_deref().map(|text| address("address", text)).transpose()?,
+            price_e18: self.price.as_deref().map(price("--price")).transpose()?,
+            max_staleness_sec: self.max_staleness,
+            min_e18: limit(self.min.as_ref(), price("--min"))?,
+            max_e18: limit(self.max.as_ref(), price("--max"))?,
+            max_deviation_ppm: limit(self.max_deviation.as_ref(), |text| {
+                amount::parse_weight("max-deviation", text)
+            })?,
+        })
+    }
 }
 
 /// A limit as it is written; `none` takes it away.
@@ -60,23 +85,12 @@ fn limit<T>(text: Option<&String>, read: impl Fn(&str) -> Result<T>) -> Result<O
 
 impl Set {
     pub(super) fn run(self, session: &Session) -> Result<Outcome> {
-        let price = |flag: &'static str| move |text: &str| amount::parse_flag(flag, text, E18);
-        let change = SetFeed {
-            kind: self.kind,
-            address: self.address.as_deref().map(|text| address("address", text)).transpose()?,
-            price_e18: self.price.as_deref().map(price("--price")).transpose()?,
-            max_staleness_sec: self.max_staleness,
-            min_e18: limit(self.min.as_ref(), price("--min"))?,
-            max_e18: limit(self.max.as_ref(), price("--max"))?,
-            max_deviation_ppm: limit(self.max_deviation.as_ref(), |text| {
-                amount::parse_weight("max-deviation", text)
-            })?,
-        };
+        let (change, terms) = (self.terms.read()?, &self.terms);
         let app = App::open(session)?;
-        let at = self.at.or(&app.config)?;
+        let at = terms.at.or(&app.config)?;
         let found = feed::find_active(app.read()?.conn(), &self.feed)?;
-        let set = app.write_async(self.dry.dry_run, async |work| {
-            feed::set(work, || app.chain(), found.id, (&change, self.force), at).await
+        let set = app.write_async(terms.dry.dry_run, async |work| {
+            feed::set(work, || app.chain(), found.id, (&change, terms.force), at).await
         });
         let (feed, changed, view) =
             set.map_err(|e| e.context(format!("cannot change feed \"{}\"", found.name)))?;
@@ -111,13 +125,16 @@ impl Present for SetOutput {
 
 /// Take a feed out of use: it is not asked any more and prices nothing, and what it said stays
 ///
-/// Adding a feed of the same name puts it back.
+/// With --undo it is in use again, as it was.
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl oracle remove eth-usd")]
 pub struct Remove {
     /// Its name
     #[arg(value_name = "FEED")]
     feed: String,
+    /// Take it back into use
+    #[arg(long)]
+    undo: bool,
     #[command(flatten)]
     dry: DryRun,
 }
@@ -126,8 +143,9 @@ impl Remove {
     pub(super) fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let found = feed::find(app.read()?.conn(), &self.feed)?;
-        let (feed, changed) = app
-            .write(self.dry.dry_run, |work| work.state.write(work.permit, |tx| feed::remove(tx, found.id)))?;
+        let (feed, changed) = app.write(self.dry.dry_run, |work| {
+            work.state.write(work.permit, |tx| feed::remove(tx, found.id, self.undo))
+        })?;
         Outcome::of(&RemoveOutput { changed, feed: FeedView::from(&feed) })
     }
 }
@@ -135,10 +153,15 @@ impl Remove {
 impl Present for RemoveOutput {
     fn present(&self, page: &mut Page) {
         let name = &self.feed.name;
-        page.line(if self.changed {
-            format!("removed feed \"{name}\"; put it back with: poolctl oracle add {name}")
-        } else {
-            format!("feed \"{name}\" is removed already")
+        page.line(match (self.feed.removed_at.is_some(), self.changed) {
+            (true, true) => {
+                format!("removed feed \"{name}\"; put it back with: poolctl oracle remove {name} --undo")
+            }
+            (true, false) => format!("feed \"{name}\" is removed already"),
+            (false, true) => {
+                format!("feed \"{name}\" is in use again; see its price with: poolctl oracle fetch {name}")
+            }
+            (false, false) => format!("feed \"{name}\" is in use already"),
         });
     }
 }

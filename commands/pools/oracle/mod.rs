@@ -5,14 +5,11 @@ mod price;
 mod quotes;
 
 use crate::pools::{Shown, table};
-use crate::shell::at::AtFlag;
 use crate::shell::prelude::*;
 use crate::shell::views::or_dash;
 use app::pools::alerts::AlertsOutput;
 use app::pools::oracle::{AddOutput, FeedView, ListOutput};
-use base::amount::{self, E18};
 use base::clock;
-use config::value::address;
 use rusqlite::Connection;
 use state::alert::Subject;
 use std::collections::BTreeSet;
@@ -42,8 +39,9 @@ const NO_FEEDS: &str = "no feeds; add one with: poolctl oracle add NAME --asset 
 ///
 /// A chainlink feed tells price, decimals and time. An adapter has getLatestPrice(asset) with 18 decimals, and its
 /// quote is as old as its block. A fixed price is your own: it is always shown as fixed, and answers for an asset
-/// that has no other feed. Adding the same feed again changes nothing; one that was removed is put back. A feed whose
-/// price lies outside --min and --max now is refused.
+/// that has no other feed. Adding the same feed again changes nothing; one that was removed is put back, as it is asked for
+/// now. A feed whose price lies outside --min and --max now is refused. Without --kind it is a chainlink feed, without
+/// --max-staleness oracle.max_staleness_sec holds.
 #[derive(Debug, Args)]
 #[expect(clippy::doc_markdown, reason = "clap shows these lines as they stand")]
 #[command(
@@ -55,66 +53,29 @@ pub struct Add {
     /// What it prices: a symbol or a token's address
     #[arg(long)]
     asset: String,
-    /// The feed's contract
-    #[arg(long)]
-    address: Option<String>,
-    /// What the contract answers to: chainlink, adapter; or fixed
-    #[arg(long, default_value = "chainlink")]
-    kind: String,
-    /// The price of a fixed feed
-    #[arg(long, allow_negative_numbers = true, conflicts_with_all = ["max_staleness", "min", "max", "max_deviation"])]
-    price: Option<String>,
-    /// Oldest accepted quote in seconds, the feed's heartbeat [default: oracle.max_staleness_sec]
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
-    max_staleness: Option<u64>,
-    /// Lowest accepted price
-    #[arg(long, value_name = "PRICE", allow_negative_numbers = true)]
-    min: Option<String>,
-    /// Highest accepted price
-    #[arg(long, value_name = "PRICE", allow_negative_numbers = true)]
-    max: Option<String>,
-    /// Largest accepted change against the last good price, 0 to 1
-    #[arg(long, value_name = "RATIO", allow_negative_numbers = true)]
-    max_deviation: Option<String>,
-    /// Do not look at the contract: neither whether it answers, nor whether its price lies within the bounds
-    #[arg(long)]
-    force: bool,
     #[command(flatten)]
-    at: AtFlag,
-    #[command(flatten)]
-    dry: DryRun,
+    terms: change::Terms,
 }
 
 impl Add {
     fn run(self, session: &Session) -> Result<Outcome> {
-        let price = |flag: &str, text: &Option<String>| {
-            text.as_deref().map(|text| amount::parse_flag(flag, text, E18)).transpose()
-        };
-        let (min_e18, max_e18) = (price("--min", &self.min)?, price("--max", &self.max)?);
-        let deviation = self.max_deviation.as_deref();
-        let deviation = deviation.map(|text| amount::parse_weight("max-deviation", text)).transpose()?;
-        let feed_address = self.address.as_deref().map(|text| address("address", text)).transpose()?;
-        let fixed = price("--price", &self.price)?;
+        let (terms, dry) = (self.terms.read()?, self.terms.dry.dry_run);
         let asset = feed::asset_name("--asset", &self.asset)?;
-        let source = Source::parse(&self.kind, &asset, feed_address, fixed)?;
+        let kind = terms.kind.as_deref().unwrap_or("chainlink");
+        let source = Source::parse(kind, &asset, terms.address, terms.price_e18)?;
         let app = App::open(session)?;
-        let at = self.at.or(&app.config)?;
-        let ask = AddFeed {
-            name: self.name,
-            asset,
-            source,
-            limits: Limits {
-                max_staleness_sec: self
-                    .max_staleness
-                    .map_or_else(|| app.config.number("oracle.max_staleness_sec"), Ok)?,
-                min_e18,
-                max_e18,
-                max_deviation_ppm: deviation,
-            },
+        let at = self.terms.at.or(&app.config)?;
+        let max_staleness_sec =
+            terms.max_staleness_sec.map_or_else(|| app.config.number("oracle.max_staleness_sec"), Ok)?;
+        let limits = Limits {
+            max_staleness_sec,
+            min_e18: terms.min_e18.flatten(),
+            max_e18: terms.max_e18.flatten(),
+            max_deviation_ppm: terms.max_deviation_ppm.flatten(),
         };
+        let ask = AddFeed { name: self.name, asset, source, limits };
         ask.limits.check()?;
-        let dry = self.dry.dry_run;
-        let added = if source.address().is_some() && !self.force {
+        let added = if source.address().is_some() && !self.terms.force {
             app.write_on_chain(dry, async |work, chain| feed::add(work, Some(chain), &ask, at).await)
         } else {
             app.write_async(dry, async |work| feed::add(work, None, &ask, at).await)

@@ -133,8 +133,10 @@ impl Retire {
         let app = App::open(session)?;
         let found = pool::find(app.read()?.conn(), &self.pool)?;
         let output = app.write(self.dry.dry_run, |work| {
-            let (pool, changed) = reward::retire(work, &found, self.undo)
-                .map_err(|e| e.context(format!("cannot retire pool \"{}\"", found.name)))?;
+            let (pool, changed) = reward::retire(work, &found, self.undo).map_err(|e| {
+                let what = if self.undo { "take back" } else { "retire" };
+                e.context(format!("cannot {what} pool \"{}\"", found.name))
+            })?;
             Ok(RetireOutput {
                 changed,
                 pool: view(work, &pool)?,

@@ -98,9 +98,10 @@ impl Position {
     fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let state = app.read()?;
-        let found = pool::find(state.conn(), &self.pool)?;
-        let member = pool::find_member(state.conn(), &self.member)?;
-        let position = reward::position(state.conn(), &found, &member)?;
+        let look = state.look()?;
+        let found = pool::find(look.conn(), &self.pool)?;
+        let member = pool::find_member(look.conn(), &self.member)?;
+        let position = reward::position(look.conn(), &found, &member)?;
         let now = session.call.run.clock.now();
         Outcome::of(&PositionOutput {
             member: member.address.to_string(),
@@ -159,19 +160,20 @@ impl Show {
     fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let state = app.read()?;
-        let found = pool::find(state.conn(), &self.pool)?;
-        let open = alert::list(state.conn(), Subject::Pool(found.id, &found.name), None)?;
+        let look = state.look()?;
+        let found = pool::find(look.conn(), &self.pool)?;
+        let open = alert::list(look.conn(), Subject::Pool(found.id, &found.name), None)?;
         Outcome::of(&ShowOutput {
-            pool: PoolView::of(state.conn(), &found, session.call.run.clock.now())?,
+            pool: PoolView::of(look.conn(), &found, session.call.run.clock.now())?,
             share_symbol: found.share_symbol.clone(),
             deploy_block: found.deploy_block,
             transfers_through: found.cursor.map(|(block, _)| block),
-            holders: pool::holder_count(state.conn(), &found)?,
+            holders: pool::holder_count(look.conn(), &found)?,
             max_rate_drop: ppm(found.max_rate_drop_ppm),
             alerts: open.into_iter().map(AlertView::from).collect(),
             reward_genesis_block: found.reward_genesis,
             reward_next_block: found.reward_cursor,
-            history: pool::history(state.conn(), &found, DRAWN)?
+            history: pool::history(look.conn(), &found, DRAWN)?
                 .into_iter()
                 .map(|point| SyncPoint {
                     block: point.block,

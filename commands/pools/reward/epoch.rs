@@ -102,9 +102,10 @@ impl Show {
     fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let state = app.read()?;
-        let row = reward::epoch(state.conn(), self.epoch)?;
-        let pool = pool_of(&pool::list(state.conn())?, &row)?;
-        Outcome::of(&EpochView::of(state.conn(), &pool, &row)?)
+        let look = state.look()?;
+        let row = reward::epoch(look.conn(), self.epoch)?;
+        let pool = pool_of(&pool::list(look.conn())?, &row)?;
+        Outcome::of(&EpochView::of(look.conn(), &pool, &row)?)
     }
 }
 

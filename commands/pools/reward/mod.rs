@@ -96,8 +96,9 @@ impl Weights {
     fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let state = app.read()?;
-        let pools = pool::list(state.conn())?;
-        let rows = reward::weights(state.conn())?;
+        let look = state.look()?;
+        let pools = pool::list(look.conn())?;
+        let rows = reward::weights(look.conn())?;
         let sum: u64 = rows.iter().filter_map(|row| row.weight_ppm).map(u64::from).sum();
         let share = |weight: u32| {
             let share = u64::from(weight).checked_mul(1_000_000)?.checked_div(sum)?;

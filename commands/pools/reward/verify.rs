@@ -37,7 +37,8 @@ impl Verify {
         let app = App::open(session)?;
         let at = app.config.require("evm.at")?.parse()?;
         let state = app.read()?;
-        let conn = state.conn();
+        let look = state.look()?;
+        let conn = look.conn();
         let subjects = self.subjects(conn)?;
         let (progress, stop) = (app.progress(), &session.call.stop);
         let found = if self.offline || subjects.is_empty() {

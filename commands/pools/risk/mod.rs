@@ -78,8 +78,9 @@ impl Show {
     fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let state = app.read()?;
-        let pools = pool::select(state.conn(), &self.pools)?;
-        Outcome::of(&ShowOutput::of(state.conn(), &pools, None, session.call.run.clock.now())?)
+        let look = state.look()?;
+        let pools = pool::select(look.conn(), &self.pools)?;
+        Outcome::of(&ShowOutput::of(look.conn(), &pools, None, session.call.run.clock.now())?)
     }
 }
 

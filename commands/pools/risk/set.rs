@@ -75,7 +75,7 @@ impl Set {
         let now = session.call.run.clock.now();
         let set = |work: &mut WriteContext<'_>, change: &SetRisk| {
             state::anew(|| {
-                let pool = pool::find(work.state.conn(), &self.pool)?;
+                let pool = pool::by_id(work.state.conn(), found.id)?;
                 let (row, changed) = risk::set(work, &pool, &self.limits(&pool, change)?)?;
                 Ok((RiskView::of(work.state.conn(), &pool, &row, now)?, changed))
             })

@@ -20,9 +20,14 @@ impl Violations {
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let state = app.read()?;
-        let pools = pool::select(state.conn(), &self.pools)?;
+        let look = state.look()?;
+        // Those of retired pools are history, and shown with all others.
+        let pools = match self.pools.as_slice() {
+            [] => pool::list(look.conn())?,
+            names => pool::select(look.conn(), names)?,
+        };
         let subjects: Vec<Subject<'_>> =
             pools.iter().map(|pool| Subject::Pool(pool.id, &pool.name)).collect();
-        self.shown.outcome(session, state.conn(), &subjects, "POOL")
+        self.shown.outcome(session, look.conn(), &subjects, "POOL")
     }
 }

@@ -43,7 +43,8 @@ impl Check {
         app.close();
         let state = State::unjudged(&app.state_path, session.call.run.clone())?;
         session.call.watch(Some(&state));
-        let report = check::check(state.conn(), self.full)?;
+        let look = state.look()?;
+        let report = check::check(look.conn(), self.full)?;
         let failure = report.findings.first().map(|first| {
             Error::new(
                 Code::CheckFailed,

@@ -98,6 +98,9 @@ impl<'a, 's> Desk<'a, 's> {
     fn learn(&mut self) -> Result<()> {
         let app = self.app;
         let work = self.work();
+        if work.permit.is_dry_run() {
+            return Ok(());
+        }
         for chain in guard(&app.chains).iter() {
             let endpoints = &chain.config().endpoints;
             let asked: Vec<String> = endpoints.iter().map(|endpoint| endpoint.name().to_owned()).collect();

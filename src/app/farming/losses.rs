@@ -75,6 +75,14 @@ fn will_be_lost(all: &[Missed]) -> Option<Error> {
     )
 }
 
+/// A call that ended by this error, where it saw first that stakes will be lost: that is told too, and no later call tells it.
+pub fn broken(missed: &[Missed], e: Error) -> Error {
+    match will_be_lost(missed).filter(|_| e.exit() != Exit::Unknown) {
+        Some(lost) => lost.detail("error", e.code().as_str()).context(format!("{e}; besides")),
+        None => e,
+    }
+}
+
 /// The error that ends a call: what is not known yet comes first, then what will be lost, then what failed.
 pub fn end(missed: &[Missed], done: usize, failures: &[Failure], what: &str) -> Option<Error> {
     let is_unknown = failures.iter().any(|(_, e)| e.exit() == Exit::Unknown);

@@ -91,7 +91,8 @@ pub fn plant(app: &App<'_>, names: &[String], parallel: Option<usize>, dry_run: 
             output.missed.extend(farm.note_missed(block).await?);
             // Other runs may have changed what some of it was decided from.
             let (changed, planted): (Vec<Planted>, Vec<Planted>) = execute(farm, prepared, permit)
-                .await?
+                .await
+                .map_err(|e| losses::broken(&output.missed, e))?
                 .into_iter()
                 .partition(|one| left > 0 && one.is_changed());
             output.take(planted);

@@ -195,6 +195,11 @@ impl RunOutput {
         };
     }
 
+    /// The error of a run that ended by this one: the stakes that it saw first are told with it.
+    pub fn broken(&self, e: Error) -> Error {
+        losses::broken(&self.missed, e)
+    }
+
     /// Takes in how the run ended.
     #[must_use]
     pub fn ended(self, ran: Ran, held: Vec<ElsewhereView>) -> Self {
@@ -225,7 +230,8 @@ impl Document for RunOutput {
             (done, failures) => losses::end(&self.missed, done, failures, "steps"),
         };
         end.or_else(|| {
-            let why = "interrupted; what was finished is recorded";
+            let left = self.at_stake.as_ref().map(|left| format!("; {}", left.words)).unwrap_or_default();
+            let why = format!("interrupted; what was finished is recorded{left}");
             (self.stopped && self.once)
                 .then(|| Error::new(Code::Interrupted, why).hint("run the same command again to go on"))
         })

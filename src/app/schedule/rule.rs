@@ -1,6 +1,6 @@
 //! Which parts of the operator's schedule are due, and when the others are. Pure. Times are seconds since 1970.
 
-use base::{Exit, clock};
+use base::Exit;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ pub const AGAIN: u64 = 300;
 /// are not exact.
 pub const EARLY: u64 = 59;
 
-/// A part waits for others at most so many seconds from when they began.
+/// A part waits for others at most so many seconds from when they began; only a cycle waits for a whole sync.
 pub const PATIENCE: u64 = 120;
 
 /// A part of the schedule, in the order in which parts begin.
@@ -68,7 +68,11 @@ impl Part {
 
     /// Whether it is to wait for parts that are under way, given since how many seconds each is.
     pub fn waits(self, under_way: &BTreeMap<Self, u64>) -> bool {
-        self.reads().iter().any(|other| under_way.get(other).is_some_and(|since| *since < PATIENCE))
+        // Both need the pools: beside a sync, a cycle could only wait for them.
+        let is_in_vain = |other: Self| self == Self::Cycle && other == Self::Sync;
+        let waits =
+            |other: &Self| under_way.get(other).is_some_and(|age| is_in_vain(*other) || *age < PATIENCE);
+        self.reads().iter().any(waits)
     }
 }
 
@@ -83,7 +87,7 @@ pub struct Last {
 
 /// When a part is due that is done every so many seconds: at once where it never was, or where it is noted for the future.
 pub fn due_at(every: u64, last: Option<Last>, now: i64) -> i64 {
-    let believed = last.filter(|last| clock::age(last.at, now).is_some());
+    let believed = last.filter(|last| last.at <= now);
     let Some(Last { at, complete }) = believed else { return now };
     at.saturating_add_unsigned(if complete { every } else { every.min(AGAIN) })
 }
@@ -118,9 +122,9 @@ mod tests {
             (86_400, last(300, false), 0, true, true),
             (86_400, last(100, false), 200, false, false),
             (60, last(60, false), 0, true, true),
-            // A clock that was set back a little, or far.
-            (300, last(-300, true), 600, false, false),
-            (300, last(-301, true), 0, true, true),
+            // A clock that was set back.
+            (300, last(-1, true), 0, true, true),
+            (300, last(-3_600, true), 0, true, true),
         ] {
             let due = due_at(every, last, NOW);
             let got = (due - NOW, is_due(due, NOW, 0), is_due(due, NOW, EARLY));
@@ -138,6 +142,8 @@ mod tests {
             (Part::Risk, under_way(&[(Part::Sync, PATIENCE)]), false),
             (Part::Risk, under_way(&[(Part::Cycle, 0), (Part::Farm, 0)]), false),
             (Part::Cycle, under_way(&[(Part::Risk, 0)]), true),
+            (Part::Cycle, under_way(&[(Part::Risk, PATIENCE)]), false),
+            (Part::Cycle, under_way(&[(Part::Sync, PATIENCE)]), true),
             (Part::Prune, under_way(&[(Part::Backup, 0)]), true),
             (Part::Sync, under_way(&[(Part::Oracle, 0), (Part::Risk, 0)]), false),
             (Part::Farm, Part::ALL.iter().map(|part| (*part, 0)).collect(), false),

@@ -70,7 +70,7 @@ pub async fn seen(conn: &Connection, site: &Site, pails: &[OpenPail]) -> Result<
 
 impl Farming<'_, '_> {
     /// Notes the stakes that will be lost and that no run has seen so far, where work gets into this block until then. What is
-    /// worked after all is noted too.
+    /// shown as worked after all is for the harvest to look at.
     pub async fn note_missed(&mut self, block: (u32, Option<u64>)) -> Result<Vec<Missed>> {
         let conn = self.work.state.conn();
         let mut new = overdue(conn, &self.scope, block)?;
@@ -82,9 +82,7 @@ impl Farming<'_, '_> {
         self.write(|tx| {
             let mut missed = Vec::new();
             for (pail, entry) in seen {
-                if let Some((gap, zeros)) = entry.gap.zip(entry.zeros) {
-                    loss::worked(tx, &pail.who.id, pail.block, gap, zeros)?;
-                } else if loss::miss(tx, &pail.who.id, pail.block)? {
+                if !entry.worked() && loss::miss(tx, &pail.who.id, pail.block)? {
                     missed.push(pail);
                 }
             }

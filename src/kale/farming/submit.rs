@@ -155,8 +155,8 @@ impl Farming<'_, '_> {
         let recorder = Asking { recorder: self.recorder(), scope: self.scope.clone(), still };
         let (keys, payer) = (self.keys, self.keys.sponsor()?);
         submitter::choose(self)?;
-        let (mut routed, _leases) = submitter::route(self, intents, wait).await?;
-        let _lease = self.lease_sponsor(&mut routed, payer.as_ref())?;
+        let (mut routed, leases) = submitter::route(self, intents, wait).await?;
+        let _lease = self.lease_sponsor(&mut routed, payer.as_ref(), &leases)?;
         let sent: Vec<Intent> = routed.iter().filter_map(|routed| routed.as_ref().ok()).cloned().collect();
         let mut own = BTreeSet::new();
         if let Some(payer) = &payer {
@@ -184,12 +184,13 @@ impl Farming<'_, '_> {
         &self,
         routed: &mut [Result<Intent>],
         sponsor: Option<&AccountId>,
+        leases: &[(AccountId, Leased)],
     ) -> Result<Option<Leased>> {
         let is_its =
             |intent: &Result<Intent>| intent.as_ref().is_ok_and(|intent| Some(&intent.source) == sponsor);
         let Some(sponsor) = sponsor.filter(|_| routed.iter().any(is_its)) else { return Ok(None) };
-        if self.settings.submitters.contains(sponsor) {
-            // It is a submitter that was chosen, and leased, as one.
+        // As a submitter that was chosen it is leased already.
+        if leases.iter().any(|(account, _)| account == sponsor) {
             return Ok(None);
         }
         match self.work.permit.lease(&Lease::Account(sponsor.to_string())) {

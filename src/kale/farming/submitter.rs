@@ -23,7 +23,7 @@ pub enum Wait {
 }
 
 /// What is to be sent, and the leases of the submitters that send it.
-type Routed = (Vec<Result<Intent>>, Vec<Leased>);
+type Routed = (Vec<Result<Intent>>, Vec<(AccountId, Leased)>);
 
 /// The intents as they are to be sent: calls that need no authorisation by a submitter where that can be, and no other run
 /// uses it just now. An error where nobody can send one.
@@ -42,7 +42,7 @@ pub async fn route(farming: &Farming<'_, '_>, intents: &[Intent], wait: Wait) ->
         .collect();
     for account in &farming.settings.submitters {
         match farming.work.permit.try_lease(&Lease::Account(account.to_string()))? {
-            Some(leased) => leases.push(leased),
+            Some(leased) => leases.push((account.clone(), leased)),
             None => drop(held.insert(account.clone())),
         }
     }
@@ -125,9 +125,11 @@ pub async fn route(farming: &Farming<'_, '_>, intents: &[Intent], wait: Wait) ->
             "submitters: {themselves} of {} calls do not get out through them, for want of {}; the farmers' own accounts send \
              these",
             calls.len(),
-            if dry.is_empty() { "time" } else { "lumens" }
+            if dry.is_empty() { "time, or since other runs use them" } else { "lumens" }
         ));
     }
+    // Those that send nothing of this are for other runs.
+    leases.retain(|(account, _)| routed.iter().flatten().any(|intent| intent.source == *account));
     Ok((routed, leases))
 }
 

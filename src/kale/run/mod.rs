@@ -474,7 +474,10 @@ impl Farmhand<'_> {
         (self.tell)(&Note::ShiftEnded(shift.block, shift.reach()));
         self.only.get_or_insert(shift.block);
         let worked = shift.farmers().map(|(farmer, best)| (farmer.to_owned(), best));
-        self.done.note(shift.block, worked, &bests);
+        if shift.until(view.at).is_some() {
+            self.done.note(shift.block, worked, &bests);
+        }
+        // Else the block is over, and nothing more is due in it; where one wrong answer said so, work goes on.
         ticked.map(|_| ())
     }
 

@@ -39,21 +39,21 @@ pub struct WorkReport {
     pub stopped: bool,
     /// What was left planted and not worked then.
     pub at_stake: Option<AtStake>,
-    /// Stakes that will be lost, which this run saw first.
-    pub missed: Vec<Missed>,
-    /// How many of those there are in all, and what they come to.
+    /// How many stakes will be lost, as runs have seen, and what they come to.
     pub all_missed: (usize, Base),
     /// What the operator should know.
     pub warnings: Vec<String>,
 }
 
 /// Grinds for the pails of the current block until the deadline, and submits as the policy says.
-/// What fails for one farmer is in its line.
+/// What fails for one farmer is in its line. The stakes that will be lost, which this run sees first, are in `missed`, also where
+/// it ends by an error.
 pub async fn run(
     farming: &mut Farming<'_, '_>,
     permit: ValuePermit<'_>,
     orders: &Orders,
     farmers: &[Who],
+    missed: &mut Vec<Missed>,
 ) -> Result<WorkReport> {
     let view = farming.look(farmers, false).await?;
     pails::note(farming, &view)?;
@@ -69,16 +69,16 @@ pub async fn run(
         took: Duration::ZERO,
         stopped: false,
         at_stake: None,
-        missed: Vec::new(),
         all_missed: (0, Base::ZERO),
         warnings,
     };
     let first = (report.view.at, report.view.farm.index);
-    report.missed = farming.note_missed((first.1, report.view.work_until())).await?;
+    missed.extend(farming.note_missed((first.1, report.view.work_until())).await?);
     report.warnings.extend(consult(farming, &report.view, orders).await?.map(|e| e.to_string()));
     if let Some(mut shift) = Shift::begin(farming, &report.view, orders, kernel)? {
         report.deadline = Some(shift.hours.deadline);
-        watch(farming, permit, (&mut shift, orders), first, &mut report).await?;
+        let last = watch(farming, permit, (&mut shift, orders), first, &mut report).await?;
+        missed.extend(farming.note_missed((shift.block, shift.until(last))).await?);
         let reach = shift.reach();
         (report.hashes, report.hashing) = (reach.figures.hashes, reach.figures.elapsed);
         report.took = begun.elapsed();
@@ -166,14 +166,14 @@ pub async fn rehearse(
     Ok((view, Some(orders.deadline_of(due, settings)), wanted))
 }
 
-/// Ticks until the shift is over or the operator wants to stop.
+/// Ticks until the shift is over or the operator wants to stop; the moment then.
 async fn watch(
     farming: &mut Farming<'_, '_>,
     permit: ValuePermit<'_>,
     (shift, orders): (&mut Shift, &Orders),
     first: (Moment, u32),
     report: &mut WorkReport,
-) -> Result<()> {
+) -> Result<Moment> {
     let (mut moment, mut patience) = (first, Patience::default());
     begin_bar(farming, shift, moment.0);
     let ended: Result<()> = async {
@@ -205,8 +205,7 @@ async fn watch(
     farming.work.progress.end();
     report.worked.extend(shift.finish(farming, moment.0)?);
     ended?;
-    report.missed.extend(farming.note_missed((shift.block, shift.until(moment.0))).await?);
-    Ok(())
+    Ok(moment.0)
 }
 
 /// Says what is at stake, and submits what was found, unless that is to be left.

@@ -46,6 +46,12 @@ impl fmt::Display for AtStake {
         let Self { block, farmers, stake, until } = self;
         let (stake, farmers) = (to_people(*stake, DECIMALS), counted(farmers.len(), "farmer"));
         let until = clock::rfc3339(i64::try_from(*until).unwrap_or(i64::MAX));
+        if self.stake == Base::ZERO {
+            return write!(
+                f,
+                "{farmers} without a stake in block {block} not worked; work gets in until {until}"
+            );
+        }
         write!(f, "{stake} KALE of {farmers} in block {block} will be lost unless worked by {until}")
     }
 }
@@ -68,9 +74,13 @@ pub fn at_stake(
     Ok((!farmers.is_empty()).then_some(AtStake { block, farmers, stake, until }))
 }
 
-/// Does this for half a minute at the most; what is under way then is for the next run to settle.
+/// Does this for half a minute at the most; what is under way then is for the next run to settle. A write in progress is not
+/// cut short.
 pub async fn in_time(leaving: impl Future<Output = Result<()>>) -> Result<()> {
-    tokio::time::timeout(MOST, leaving).await.unwrap_or(Ok(()))
+    tokio::time::timeout(MOST, leaving).await.unwrap_or_else(|_| {
+        tracing::warn!("stopped after {} s; what is under way is settled by the next run", MOST.as_secs());
+        Ok(())
+    })
 }
 
 /// Submits the best nonces that there are, and no better ones; adds what came of each try to `worked`. Failures that pass
@@ -87,6 +97,8 @@ pub async fn leave(
     pace.wait = pace.wait.min(WAIT);
     shift.hurry(at)?;
     loop {
+        // Who was told that it is queued meanwhile, was told so of this run.
+        shift.take_up(farming)?;
         let ticked = shift.tick(farming, permit, moment).await;
         worked.extend(patience.bear(ticked)?.unwrap_or_default());
         if !shift.has_to_send(moment.0) {

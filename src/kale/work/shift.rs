@@ -240,27 +240,36 @@ impl Shift {
         self.submitters = settings.submitters.len();
         self.hours =
             Hours { deadline: orders.deadline_of(due, settings), early: settings.early, ..self.hours };
-        let (conn, strategies) = (farming.work.state.conn(), farming.strategies(self.block)?);
+        let strategies = farming.strategies(self.block)?;
         let mut is_other = false;
         for mate in &mut self.crew {
             let (strategy, cap) = (strategies.of(&mate.who.id), mate.search.cap);
             mate.from = strategy.work_from(self.hours.opened);
             mate.search.cap = strategy.enough(&self.entry);
-            let stored = nonces::load(conn, &mate.who.id, &mate.search.job)?.and_then(|(_, best)| best);
-            let best = better(mate.search.best, stored);
-            if best != mate.search.best {
-                mate.search.best = best;
-                mate.given_up = mate.given_up.filter(|reason| *reason != Reason::HashInvalid);
-                // The threads are no longer needed for it.
-                is_other |= mate.hand().has_enough();
-            }
             is_other |= mate.search.cap != cap;
         }
+        is_other |= self.take_up(farming)?;
         if is_other && at.time < self.hours.end {
             self.halt();
             self.start(at)?;
         }
         Ok(())
+    }
+
+    /// Takes in better nonces that other runs have put into the state; whether the threads are no longer needed for somebody.
+    pub fn take_up(&mut self, farming: &Farming<'_, '_>) -> Result<bool> {
+        let conn = farming.work.state.conn();
+        let mut is_enough = false;
+        for mate in &mut self.crew {
+            let stored = nonces::load(conn, &mate.who.id, &mate.search.job)?.and_then(|(_, best)| best);
+            let best = better(mate.search.best, stored);
+            if best != mate.search.best {
+                mate.search.best = best;
+                mate.given_up = mate.given_up.filter(|reason| *reason != Reason::HashInvalid);
+                is_enough |= mate.hand().has_enough();
+            }
+        }
+        Ok(is_enough)
     }
 
     /// Saves what was found and is not in the state, in one write; with a wish to `halt`, the threads stop for good.

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 pub enum Lease {
     /// A part of the operator's schedule, by its word: held by the run that has it done.
     Schedule(String),
-    /// The EVM pools: sync with its roll-back, rescan, payment of epochs, completion of withdrawals.
+    /// The EVM pools: sync with its roll-back, rescan, payment of epochs, completion of withdrawals, retiring.
     Pools,
     /// The farmers of a pooler: plant, work, harvest, trustlines.
     Farm {

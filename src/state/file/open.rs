@@ -8,6 +8,7 @@ use crate::columns::only;
 use crate::{Permit, Run, Tx, runs};
 use base::files::{self, Access, Draft};
 use base::{Code, Error, Exit, Remedy, Result, killpoint, say};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, MAIN_DB, OpenFlags, TransactionBehavior};
 #[cfg(debug_assertions)]
 use std::cell::Cell;
@@ -124,8 +125,11 @@ impl State {
     pub fn rehearse(path: &Path, run: Run, wait: Duration) -> Result<Self> {
         let conn = connect::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         if conn.is_readonly(MAIN_DB)? || connect::probe(&conn).is_err() {
+            // As who may not write to it; what else is wrong with the file is told there.
             return Self::scratch(path, run);
         }
+        // The last one to close a file brings its log into it: that is a writer's, who notes how it left the file.
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         is_of_today(&conn, path)?;
         schema::must_be_own(&conn, path, steps::SCHEMA_VERSION)?;
         conn.busy_timeout(wait)?;
@@ -230,7 +234,8 @@ impl State {
         Ok(value)
     }
 
-    /// Writes, in a transaction that stays open; where that fails, all that was written is taken back.
+    /// Writes, in a transaction that stays open. Where that fails, all that was written is taken back, that of earlier writes too:
+    /// who rehearses must not go on then.
     fn try_out<T>(
         conn: &Connection,
         run: &Run,

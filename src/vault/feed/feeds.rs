@@ -10,7 +10,7 @@ use evm::{At, Chain, PinnedView, ViewStamp, is_silence};
 use rusqlite::{Connection, Row, params};
 use serde_json::json;
 use state::alert::{self, Subject};
-use state::columns::maybe_at;
+use state::columns::{at, maybe_at};
 use state::{Named, Tx, WriteContext, resolve, rows};
 
 /// A feed as the state knows it.
@@ -93,7 +93,7 @@ pub async fn add(
         };
         let id = removed.map_or_else(|| insert(tx, ask), Ok)?;
         store(tx, id, ask, description.flatten().as_deref())?;
-        let feed = must_be(tx.conn(), id)?;
+        let feed = by_id(tx.conn(), id)?;
         tx.event(
             "oracle.feed_added",
             &ask.name,
@@ -150,27 +150,11 @@ fn texts(source: Source) -> (Option<String>, Option<String>) {
 /// Writes what a feed is from now on. What it said as it was before, and how often that was refused, says nothing of it.
 fn store(tx: &Tx<'_>, id: i64, ask: &AddFeed, description: Option<&str>) -> Result<()> {
     let (address, price) = texts(ask.source);
-    let Limits { max_staleness_sec, min_e18, max_e18, max_deviation_ppm } = &ask.limits;
-    let [min, max] = [min_e18, max_e18].map(|bound| bound.map(|price| price.to_string()));
-    rows::run(
-        tx.conn(),
-        "UPDATE oracle_feeds SET asset = ?2, kind = ?3, address = ?4, fixed_price_e18 = ?5, max_staleness_sec = ?6,
-             min_e18 = ?7, max_e18 = ?8, max_deviation_ppm = ?9, description = ?10, added_at = ?11,
-             failure_streak = 0, checked_at = NULL, answered_at = NULL, removed_at = NULL WHERE id = ?1",
-        params![
-            id,
-            ask.asset,
-            ask.source.as_str(),
-            address,
-            price,
-            max_staleness_sec,
-            min,
-            max,
-            max_deviation_ppm,
-            description,
-            tx.now(),
-        ],
-    )?;
+    let sql = "UPDATE oracle_feeds SET asset = ?2, kind = ?3, address = ?4, fixed_price_e18 = ?5, description = ?6,
+             added_at = ?7, failure_streak = 0, checked_at = NULL, answered_at = NULL, removed_at = NULL WHERE id = ?1";
+    let (kind, now) = (ask.source.as_str(), tx.now());
+    rows::run(tx.conn(), sql, params![id, ask.asset, kind, address, price, description, now])?;
+    set_limits(tx, id, &ask.limits)?;
     rows::run(tx.conn(), "DELETE FROM oracle_price_cache WHERE feed_id = ?1", [id])
 }
 
@@ -225,6 +209,10 @@ impl SetFeed {
         };
         limits.check()?;
         let source = Source::parse(kind, &asset, address, price)?;
+        if source.fixed().is_some() && limits != feed.limits {
+            let why = format!("the price of feed \"{name}\" is fixed: it is no quote, and has no limits");
+            return Err(Error::new(Code::InvalidValue, why));
+        }
         Ok(AddFeed { name, asset, source, limits })
     }
 }
@@ -239,7 +227,7 @@ pub async fn set(
     at: At,
 ) -> Result<(Feed, bool, Option<ViewStamp>)> {
     state::anew_async(async || {
-        let before = must_be(work.state.conn(), id)?;
+        let before = by_id(work.state.conn(), id)?;
         if !in_use(&before) {
             return Err(is_removed(&before));
         }
@@ -256,7 +244,7 @@ pub async fn set(
             None
         };
         work.state.write(work.permit, |tx| {
-            let now = must_be(tx.conn(), id)?;
+            let now = by_id(tx.conn(), id)?;
             if (now.source, &now.limits, now.removed_at) != (before.source, &before.limits, None) {
                 return Err(state::changed(format_args!("feed \"{}\"", before.name)));
             }
@@ -266,6 +254,7 @@ pub async fn set(
                 close_alerts(tx, &before)?;
             } else {
                 set_limits(tx, id, &after.limits)?;
+                drop_outside(tx, id, &after.limits)?;
             }
             let shown = |source: Source, limits: &Limits| {
                 json!({ "kind": source.as_str(), "address": texts(source).0, "fixed_price_e18": texts(source).1,
@@ -276,7 +265,7 @@ pub async fn set(
             };
             let (old, new) = (shown(before.source, &before.limits), shown(after.source, &after.limits));
             tx.event("oracle.feed_changed", &before.name, &json!({ "old": old, "new": new, "view": view }))?;
-            Ok((must_be(tx.conn(), id)?, true, view))
+            Ok((by_id(tx.conn(), id)?, true, view))
         })
     })
     .await
@@ -293,17 +282,41 @@ fn set_limits(tx: &Tx<'_>, id: i64, limits: &Limits) -> Result<()> {
     )
 }
 
-/// Takes a feed out of use: it is not asked any more and prices nothing, and what it said stays. Returns it and whether anything
-/// changed.
-pub fn remove(tx: &Tx<'_>, id: i64) -> Result<(Feed, bool)> {
-    let feed = must_be(tx.conn(), id)?;
-    if !in_use(&feed) {
+/// A price that was accepted and lies outside the bounds now serves nobody any more.
+fn drop_outside(tx: &Tx<'_>, id: i64, limits: &Limits) -> Result<()> {
+    let sql = "SELECT price_e18 FROM oracle_price_cache WHERE feed_id = ?1";
+    let price: Option<Base> = rows::first(tx.conn(), sql, [id], |row| at(row, "price_e18"))?;
+    let is_outside = |price: Base| {
+        limits.min_e18.is_some_and(|min| price < min) || limits.max_e18.is_some_and(|max| price > max)
+    };
+    if price.is_some_and(is_outside) {
+        rows::run(tx.conn(), "DELETE FROM oracle_price_cache WHERE feed_id = ?1", [id])?;
+    }
+    Ok(())
+}
+
+/// Takes a feed out of use: it is not asked any more and prices nothing, and what it said stays. With `undo` it is in use again, as
+/// it was, and is yet to be asked. Returns it and whether anything changed.
+pub fn remove(tx: &Tx<'_>, id: i64, undo: bool) -> Result<(Feed, bool)> {
+    let feed = by_id(tx.conn(), id)?;
+    if in_use(&feed) == undo {
         return Ok((feed, false));
     }
-    rows::run(tx.conn(), "UPDATE oracle_feeds SET removed_at = ?2 WHERE id = ?1", params![id, tx.now()])?;
-    close_alerts(tx, &feed)?;
-    tx.event("oracle.feed_removed", &feed.name, &json!({ "asset": feed.asset }))?;
-    Ok((must_be(tx.conn(), id)?, true))
+    let since = (!undo).then(|| tx.now());
+    rows::run(tx.conn(), "UPDATE oracle_feeds SET removed_at = ?2 WHERE id = ?1", params![id, since])?;
+    let kind = if undo {
+        let sql =
+            "UPDATE oracle_feeds SET failure_streak = 0, checked_at = NULL, answered_at = NULL, added_at = ?2
+             WHERE id = ?1";
+        rows::run(tx.conn(), sql, params![id, tx.now()])?;
+        rows::run(tx.conn(), "DELETE FROM oracle_price_cache WHERE feed_id = ?1", [id])?;
+        "oracle.feed_put_back"
+    } else {
+        close_alerts(tx, &feed)?;
+        "oracle.feed_removed"
+    };
+    tx.event(kind, &feed.name, &json!({ "asset": feed.asset }))?;
+    Ok((by_id(tx.conn(), id)?, true))
 }
 
 /// What was wrong with a feed as it was says nothing of it from now on.
@@ -332,14 +345,10 @@ pub fn every(conn: &Connection) -> Result<Vec<Feed>> {
     collect(conn, "ORDER BY id", params![])
 }
 
-/// A feed by its row id, as it stands now; `None` where it is gone.
-pub(crate) fn by_id(conn: &Connection, id: i64) -> Result<Option<Feed>> {
-    rows::first(conn, &format!("{FEED} WHERE id = ?1"), [id], read)
-}
-
-fn must_be(conn: &Connection, id: i64) -> Result<Feed> {
+/// A feed by its row id, as it stands now. None is ever deleted.
+pub(crate) fn by_id(conn: &Connection, id: i64) -> Result<Feed> {
     let missing = || Error::corrupt(format!("there is no feed with the row id {id}"));
-    by_id(conn, id)?.ok_or_else(missing)
+    rows::first(conn, &format!("{FEED} WHERE id = ?1"), [id], read)?.ok_or_else(missing)
 }
 
 /// The feeds of an asset by id; none is an error.
@@ -363,7 +372,7 @@ pub fn of_asset(conn: &Connection, asset: &str) -> Result<Vec<Feed>> {
 
 /// A feed by its name, removed or not; an error has the nearest name there is.
 pub fn find(conn: &Connection, name: &str) -> Result<Feed> {
-    must_be(conn, resolve(conn, Named::Feed, name)?)
+    by_id(conn, resolve(conn, Named::Feed, name)?)
 }
 
 /// A feed by its name, to use it: `conflict` where it was removed.
@@ -373,7 +382,7 @@ pub fn find_active(conn: &Connection, name: &str) -> Result<Feed> {
 }
 
 fn is_removed(feed: &Feed) -> Error {
-    let hint = say("put it back with: ").run("oracle add").of(&feed.name);
+    let hint = say("put it back with: ").run("oracle remove").of(&feed.name).with("undo");
     Error::new(Code::Conflict, format!("feed \"{}\" was removed", feed.name)).hint(hint)
 }
 

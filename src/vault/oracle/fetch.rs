@@ -48,18 +48,15 @@ pub async fn fetch(
 ) -> Result<(Option<ViewStamp>, Vec<Fetched>)> {
     let judge = Judge { threshold: work.config.number("risk.failure_streak")?, deviation };
     state::anew_async(async || {
-        let mut feeds =
-            feeds.iter().map(|feed| now(work.state.conn(), feed)).collect::<Result<Vec<Feed>>>()?;
+        let mut feeds = feeds
+            .iter()
+            .map(|feed| feed::by_id(work.state.conn(), feed.id))
+            .collect::<Result<Vec<Feed>>>()?;
         // One that was removed meanwhile is asked nothing.
         feeds.retain(|feed| feed.removed_at.is_none());
         fetch_once(work, &chain, &feeds, at, judge).await
     })
     .await
-}
-
-/// A feed as it stands now.
-fn now(conn: &Connection, feed: &Feed) -> Result<Feed> {
-    feed::by_id(conn, feed.id)?.map_or_else(|| feed::find(conn, &feed.name), Ok)
 }
 
 async fn fetch_once(
@@ -129,7 +126,7 @@ async fn fetch_once(
 fn is_as_read(conn: &Connection, read: &Feed) -> Result<Feed> {
     let same = |now: &Feed| (&now.asset, now.source, now.removed_at) == (&read.asset, read.source, None);
     let changed = || state::changed(format_args!("feed \"{}\"", read.name));
-    feed::by_id(conn, read.id)?.filter(same).ok_or_else(changed)
+    Some(feed::by_id(conn, read.id)?).filter(same).ok_or_else(changed)
 }
 
 fn sequencer(config: &Config) -> Result<Option<Sequencer>> {
@@ -246,7 +243,7 @@ impl Judge {
         for pool in
             pool::active(tx.conn())?.iter().filter(|pool| failing.iter().any(|feed| feed.prices(pool)))
         {
-            let feeds = risk::feed_health(tx.conn(), pool)?;
+            let feeds = risk::feed_health(tx.conn(), pool, tx.now())?;
             if let RuleResult::Violated(reason) = rules::oracle_failure(&feeds, self.threshold) {
                 risk::trip(tx, pool, Rule::OracleFailureStreak, &reason)?;
             }

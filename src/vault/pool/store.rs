@@ -199,9 +199,11 @@ pub fn find_active(conn: &Connection, name: &str) -> Result<Pool> {
     if pool.retired_at.is_some() { Err(is_retired(&pool)) } else { Ok(pool) }
 }
 
-/// These pools as they are now.
+/// These pools as they are now, less those that were retired meanwhile.
 pub fn again(conn: &Connection, pools: &[Pool]) -> Result<Vec<Pool>> {
-    pools.iter().map(|pool| by_id(conn, pool.id)).collect()
+    let mut now = pools.iter().map(|pool| by_id(conn, pool.id)).collect::<Result<Vec<Pool>>>()?;
+    now.retain(|pool| pool.retired_at.is_none());
+    Ok(now)
 }
 
 /// The named pools; where no name is given, all that are not retired.

@@ -1,7 +1,7 @@
 //! Retiring a pool: its records stay, and nothing is synced, checked or paid for it any more. It can be taken back.
 
 use super::epochs::created;
-use super::store::{counted_in, weight_rows};
+use super::store::{counted_in, emitted_to, weight_rows};
 use crate::pool::{self, Pool};
 use crate::withdrawal;
 use base::amount::Quantity;
@@ -73,7 +73,9 @@ fn check_settled(conn: &Connection, pool: &Pool) -> Result<()> {
         .filter(|row| row.pool_id == pool.id)
         .map(|row| (row.effective_block, row.weight_ppm))
         .collect();
-    match unpaid(&weights, pool.reward_cursor) {
+    // Where its rewards have not begun, the next cycle begins them, at the first block that nothing is emitted for.
+    let begins = || Ok::<_, Error>(emitted_to(conn)?.max(pool.reward_genesis.unwrap_or_default()));
+    match unpaid(&weights, pool.reward_cursor.map_or_else(begins, Ok)?) {
         None => Ok(()),
         Some((_, None)) => {
             let hint = say("take it away: ").run("reward set-weight").of(name).of("0");
@@ -95,14 +97,13 @@ fn numbers(ids: &[i64]) -> String {
 }
 
 /// The blocks, half-open and without an end where its last weight is above 0, that a pool with these weights (first block,
-/// millionths) is yet to be paid for; `cursor` is the first block that it is not paid for, `None` where its rewards never began. Pure.
-fn unpaid(weights: &[(u64, u32)], cursor: Option<u64>) -> Option<(u64, Option<u64>)> {
+/// millionths) is yet to be paid for; `from` is the first block that it is not paid for. Pure.
+fn unpaid(weights: &[(u64, u32)], from: u64) -> Option<(u64, Option<u64>)> {
     let ends = weights.iter().skip(1).map(|(from, _)| Some(*from)).chain([None]);
     let mut owed = weights.iter().zip(ends).filter(|((_, ppm), _)| *ppm > 0);
-    owed.find_map(|((from, _), end)| match (end, cursor) {
-        (None, _) => Some((*from.max(&cursor.unwrap_or_default()), None)),
-        (Some(end), Some(cursor)) => (end > cursor).then(|| (*from.max(&cursor), Some(end))),
-        (Some(_), None) => None,
+    owed.find_map(|((first, _), end)| match end {
+        None => Some((*first.max(&from), None)),
+        Some(end) => (end > from).then(|| (*first.max(&from), Some(end))),
     })
 }
 
@@ -112,22 +113,21 @@ mod tests {
 
     #[test]
     fn what_is_yet_to_be_paid() {
-        for (weights, cursor, want) in [
-            (&[][..], None, None),
-            (&[], Some(50), None),
-            (&[(0, 0)], None, None),
-            (&[(0, 7)], None, Some((0, None))),
-            (&[(0, 7)], Some(50), Some((50, None))),
-            // Rewards never began.
-            (&[(0, 7), (20, 0)], None, None),
-            (&[(0, 7), (20, 0)], Some(10), Some((10, Some(20)))),
-            (&[(0, 7), (20, 0)], Some(20), None),
-            (&[(0, 7), (20, 0)], Some(30), None),
-            (&[(0, 0), (20, 7), (40, 0)], Some(10), Some((20, Some(40)))),
-            (&[(0, 7), (20, 0), (40, 9)], Some(30), Some((40, None))),
-            (&[(0, 7), (20, 0), (40, 9), (60, 0)], Some(60), None),
+        for (weights, from, want) in [
+            (&[][..], 0, None),
+            (&[], 50, None),
+            (&[(0, 0)], 0, None),
+            (&[(0, 7)], 0, Some((0, None))),
+            (&[(0, 7)], 50, Some((50, None))),
+            (&[(0, 7), (20, 0)], 0, Some((0, Some(20)))),
+            (&[(0, 7), (20, 0)], 10, Some((10, Some(20)))),
+            (&[(0, 7), (20, 0)], 20, None),
+            (&[(0, 7), (20, 0)], 30, None),
+            (&[(0, 0), (20, 7), (40, 0)], 10, Some((20, Some(40)))),
+            (&[(0, 7), (20, 0), (40, 9)], 30, Some((40, None))),
+            (&[(0, 7), (20, 0), (40, 9), (60, 0)], 60, None),
         ] {
-            assert_eq!(unpaid(weights, cursor), want, "{weights:?} {cursor:?}");
+            assert_eq!(unpaid(weights, from), want, "{weights:?} {from}");
         }
     }
 

@@ -80,9 +80,12 @@ async fn check_once(
     let checks = work.state.write(work.permit, |tx| {
         let mut failures = answers.take_in(tx)?;
         failures.extend(silent);
-        // As they are now: they may have been synced since they were named.
-        let pools = pools.iter().map(|pool| pool::by_id(tx.conn(), pool.id));
-        pools.map(|pool| run_rules(tx, config, &pool?, &mut failures)).collect::<Result<Vec<PoolCheck>>>()
+        // As they are now: they may have been synced since they were named, or retired.
+        let pools = pool::again(tx.conn(), pools)?;
+        pools
+            .iter()
+            .map(|pool| run_rules(tx, config, pool, &mut failures))
+            .collect::<Result<Vec<PoolCheck>>>()
     })?;
     Ok((answers.view().cloned(), checks))
 }
@@ -172,18 +175,19 @@ fn facts(
         withdrawn_in_window,
         top_withdrawer: by_member.into_values().max_by(most),
         withdrawn_24h: withdrawn_since(conn, pool, Window::Rolling24h.start(now))?.0,
-        feeds: feed_health(conn, pool)?,
+        feeds: feed_health(conn, pool, now)?,
         failure_streak: config.number("risk.failure_streak")?,
     })
 }
 
-/// How the feeds stand that price a pool's asset, by its address or its symbol.
-pub fn feed_health(conn: &Connection, pool: &Pool) -> Result<Vec<FeedHealth>> {
+/// How the feeds stand at `now` that price a pool's asset, by its address or its symbol.
+pub fn feed_health(conn: &Connection, pool: &Pool, now: i64) -> Result<Vec<FeedHealth>> {
     let sql = "SELECT f.name, f.failure_streak, EXISTS (SELECT 1 FROM oracle_price_cache c
-             WHERE c.asset = f.asset AND c.feed_id = f.id) AS priced
+             WHERE c.asset = f.asset AND c.feed_id = f.id
+                 AND c.block_at - c.updated_at + ?3 - c.fetched_at <= f.max_staleness_sec) AS priced
          FROM oracle_feeds f WHERE f.asset IN (?1, ?2) AND f.kind <> 'fixed' AND f.removed_at IS NULL ORDER BY f.id";
     let symbol = pool.asset.symbol.to_ascii_uppercase();
-    rows::all(conn, sql, params![pool.asset.address.to_string(), symbol], |row| {
+    rows::all(conn, sql, params![pool.asset.address.to_string(), symbol, now], |row| {
         Ok(FeedHealth {
             feed: row.get("name")?,
             refused: row.get("failure_streak")?,

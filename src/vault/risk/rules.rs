@@ -64,7 +64,7 @@ pub struct FeedHealth {
     pub feed: String,
     /// Refusals in a row.
     pub refused: u64,
-    /// Whether it ever had a price that was accepted.
+    /// Whether it has an accepted price that is not too old.
     pub priced: bool,
 }
 
@@ -130,7 +130,7 @@ mod tests {
             (&[FAILS, GOOD, GOOD], None),
             (&[FAILS, GOOD, BLIP], None),
             (&[FAILS, GOOD, FAILS], Some("; 1 of 3 feeds of the asset are left, 2 are needed")),
-            // What never had a price makes no quorum.
+            // What has no price makes no quorum.
             (&[FAILS, GOOD, NEVER], Some("; 1 of 3 feeds")),
             (&[GOOD, NEVER, NEVER], None),
             (&[FAILS, FAILS, GOOD, GOOD, GOOD], None),

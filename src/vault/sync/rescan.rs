@@ -134,6 +134,9 @@ pub async fn rescan(
         chain
             .view_above(at, known, async |view| {
                 let pool = pool::by_id(work.state.conn(), pool_id)?;
+                if pool.retired_at.is_some() {
+                    return Err(pool::is_retired(&pool));
+                }
                 let (rolled, failed) = settle_reorgs(work, view, slice::from_ref(&pool)).await?;
                 rolled_back.extend(rolled);
                 failed.into_values().next().map_or(Ok(()), Err)?;

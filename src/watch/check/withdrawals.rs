@@ -38,11 +38,12 @@ pub(super) fn reservations_fit_shares(conn: &Connection) -> Result<Vec<String>> 
     for ((pool, member), reserved) in open {
         let Some((event, block)) = reserved.since else { continue };
         let corrected: bool = conn.query_row(
-            // Under its name, or one that it had.
+            // Under the name that it had then: the one that its next renaming took away, else that of today.
             "SELECT EXISTS (SELECT 1 FROM events e JOIN pools p ON p.id = ?1
                  WHERE e.kind IN ('pool.rolled_back', 'pool.reread', 'pool.rescanned') AND e.id > ?2
-                     AND (e.subject = p.name OR e.subject IN (SELECT r.subject FROM events r
-                         WHERE r.kind = 'pool.renamed' AND json_extract(r.payload, '$.address') = p.address)))",
+                     AND e.subject = coalesce((SELECT r.subject FROM events r
+                         WHERE r.kind = 'pool.renamed' AND r.id > e.id AND json_extract(r.payload, '$.address') = p.address
+                         ORDER BY r.id LIMIT 1), p.name))",
             params![pool, event],
             only,
         )?;

@@ -180,7 +180,10 @@ pub fn work(
         }
         let what = format!("submit work for {} on {}", counted(who.len(), "farmer"), farm.site.network());
         let permit = app.value_permit(farm.work.permit, &what)?;
-        Ok(output.finished(Box::pin(work::run(farm, permit, orders, &who)).await?))
+        let mut missed = Vec::new();
+        let ran = Box::pin(work::run(farm, permit, orders, &who, &mut missed)).await;
+        let report = ran.map_err(|e| losses::broken(&missed, e))?;
+        Ok(output.finished(report, missed))
     });
     worked.map_err(|e| e.context("cannot work"))
 }
@@ -203,7 +206,7 @@ impl WorkOutput {
         self
     }
 
-    fn finished(mut self, report: WorkReport) -> Self {
+    fn finished(mut self, report: WorkReport, missed: Vec<Missed>) -> Self {
         (self.view, self.block) = (Some(LedgerStamp::from(&report.view)), Some(report.view.farm.index));
         self.deadline = report.deadline.map(time);
         self.hashes = report.hashes.to_string();
@@ -216,7 +219,7 @@ impl WorkOutput {
         self.failures = work::failures(&report.worked);
         self.will_be_lost = report.all_missed.into();
         self.at_stake = report.at_stake.as_ref().map(AtStakeView::from);
-        (self.missed, self.too_late) = (report.missed, report.view.is_too_late());
+        (self.missed, self.too_late) = (missed, report.view.is_too_late());
         (self.warnings, self.stopped, self.done) = (report.warnings, report.stopped, true);
         self
     }
