@@ -73,7 +73,7 @@ module completions {
 
   # Do whatever of the schedule is due: sync, oracle, risk, cycle, farm, metrics, backup, prune
   export extern "poolctl run" [
-    --once                    # Do what is due now, and end; for cron, every minute
+    --once                    # Do what is due within a minute, and end; for cron, every minute
     --dry-run                 # Show what would be done; write, sign and send nothing
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
@@ -1092,7 +1092,7 @@ module completions {
     --address: string         # The feed's contract
     --kind: string            # What the contract answers to: chainlink, adapter; or fixed
     --price: string           # The price of a fixed feed
-    --max-staleness: string   # Oldest accepted quote in seconds, the feed's heartbeat
+    --max-staleness: string   # Oldest accepted quote, the feed's heartbeat: seconds, or a duration as 1h
     --min: string             # Lowest accepted price; none = any
     --max: string             # Highest accepted price; none = any
     --max-deviation: string   # Largest accepted change against the last good price, 0 to 1; none = any
@@ -1124,7 +1124,7 @@ module completions {
     --address: string         # The feed's contract
     --kind: string            # What the contract answers to: chainlink, adapter; or fixed
     --price: string           # The price of a fixed feed
-    --max-staleness: string   # Oldest accepted quote in seconds, the feed's heartbeat
+    --max-staleness: string   # Oldest accepted quote, the feed's heartbeat: seconds, or a duration as 1h
     --min: string             # Lowest accepted price; none = any
     --max: string             # Highest accepted price; none = any
     --max-deviation: string   # Largest accepted change against the last good price, 0 to 1; none = any

@@ -71,6 +71,31 @@ pub fn page(page: &Page, style: Style) -> String {
     text
 }
 
+/// The lines that a terminal of this size shows with one to spare, and how many it does not.
+pub fn top(text: &str, columns: u16, rows: u16) -> (&str, usize) {
+    let (columns, rows) = (usize::from(columns.max(1)), usize::from(rows.max(2)) - 1);
+    let (mut taken, mut end) = (0, 0);
+    for (at, line) in text.split_inclusive('\n').enumerate() {
+        taken += shown_width(line.trim_end_matches('\n')).div_ceil(columns).max(1);
+        if taken > rows {
+            return (text.get(..end).unwrap_or_default(), text.lines().count() - at);
+        }
+        end += line.len();
+    }
+    (text, 0)
+}
+
+/// How many characters of a line are seen: all but those that color it.
+fn shown_width(line: &str) -> usize {
+    let mut colors = false;
+    let is_seen = |c: &char| {
+        let seen = !colors && *c != '\u{1b}';
+        colors = if colors { *c != 'm' } else { *c == '\u{1b}' };
+        seen
+    };
+    line.chars().filter(is_seen).count()
+}
+
 /// What a person sees on stderr: that nothing was written, warnings, and why it failed.
 pub fn notices(report: &Ended, style: Style) -> String {
     let mut text = String::new();
@@ -309,6 +334,22 @@ mod tests {
         theirs.table(table);
         let theirs = page(&theirs, Style::default());
         assert_eq!(ours.lines().collect::<Vec<_>>(), theirs.lines().take(3).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_is_taller_than_the_terminal_is_cut_below() {
+        let text = "first\n\u{1b}[2msecond\u{1b}[0m\n0123456789ab\nlast\n";
+        for (columns, rows, want) in [
+            (80, 24, (text, 0)),
+            (80, 5, (text, 0)),
+            (80, 4, ("first\n\u{1b}[2msecond\u{1b}[0m\n0123456789ab\n", 1)),
+            // The third line takes two.
+            (10, 5, ("first\n\u{1b}[2msecond\u{1b}[0m\n0123456789ab\n", 1)),
+            (10, 4, ("first\n\u{1b}[2msecond\u{1b}[0m\n", 2)),
+            (0, 0, ("", 4)),
+        ] {
+            assert_eq!(top(text, columns, rows), want, "{columns} x {rows}");
+        }
     }
 
     #[test]

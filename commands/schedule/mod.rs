@@ -25,11 +25,12 @@ use std::time::Duration;
 /// Each part runs as a process of its own, beside the others: one that fails or hangs holds up no other. It is tried again
 /// within 5 minutes, and ended after schedule.timeout. What another run has under way is left to it. It never asks: where
 /// value moves on a mainnet profile, it needs --yes. Without --once it goes on until Ctrl-C, takes in changed settings, and
-/// with --json writes an object a line for each part that ended, the result last.
+/// with --json writes an object a line for each part that ended, the result last. Ctrl-C asks the parts to end, and waits for
+/// them up to 2 minutes; a second one ends this run alone, and they go on until they have ended.
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl run --once --yes -q\n         poolctl run --dry-run")]
 pub struct Run {
-    /// Do what is due now, and end; for cron, every minute
+    /// Do what is due within a minute, and end; for cron, every minute
     #[arg(long)]
     once: bool,
     #[command(flatten)]
@@ -105,6 +106,8 @@ struct Turns<'s> {
     ended: BTreeMap<Part, Last>,
     /// Why something could not be told.
     untold: Option<Error>,
+    /// Whether the operator was told what is still waited for.
+    is_leaving: bool,
 }
 
 impl<'s> Turns<'s> {
@@ -112,8 +115,9 @@ impl<'s> Turns<'s> {
         let binary = std::env::current_exe()
             .map_err(|e| Error::new(Code::Io, format!("cannot find this program's own file: {e}")))?;
         let (running, ended, untold) = (BTreeMap::new(), BTreeMap::new(), None);
-        let (seen_at, parts) = (0, Vec::new());
-        let mut turns = Self { session, app, binary, early, seen_at, parts, running, ended, untold };
+        let (seen_at, parts, is_leaving) = (0, Vec::new(), false);
+        let mut turns =
+            Self { session, app, binary, early, seen_at, parts, running, ended, untold, is_leaving };
         turns.look()?;
         Ok(turns)
     }
@@ -254,6 +258,12 @@ impl<'s> Turns<'s> {
 
     /// Looks after what is under way; names the parts that have ended.
     fn look_after(&mut self, stop: bool) -> Vec<Part> {
+        if stop && !self.is_leaving && !self.running.is_empty() && self.session.console.err_terminal {
+            let parts: Vec<&str> = self.running.keys().map(|part| part.as_str()).collect();
+            let why = "waited for up to 2 minutes; a second Ctrl-C leaves them to end by themselves";
+            self.session.console.warn(&format!("asked to end: {}; {why}", parts.join(", ")));
+        }
+        self.is_leaving |= stop;
         let mut over = Vec::new();
         for (part, running) in &mut self.running {
             if let Some(end) = running.child.look(stop).transpose() {

@@ -26,7 +26,7 @@ pub struct Console {
     pub out_terminal: bool,
     /// What stderr takes.
     pub err: Style,
-    err_terminal: bool,
+    pub err_terminal: bool,
     /// Whether a question can be put and answered.
     pub can_ask: bool,
 }
@@ -137,7 +137,16 @@ impl Console {
     /// more.
     pub fn redraw(&self, page: &crate::output::Page) -> Result<bool> {
         let (page, clear) = (render::page(page, self.out), "\u{1b}[H\u{1b}[2J");
-        write(&if self.out_terminal { format!("{clear}{page}") } else { format!("{page}\n") })
+        if !self.out_terminal {
+            return write(&format!("{page}\n"));
+        }
+        let size = rustix::termios::tcgetwinsize(io::stdout()).ok();
+        let whole = (page.as_str(), 0);
+        let fits = size.map_or(whole, |size| render::top(&page, size.ws_col, size.ws_row));
+        write(&match fits {
+            (all, 0) => format!("{clear}{all}"),
+            (top, hidden) => format!("{clear}{top}… {} more", base::counted(hidden, "line")),
+        })
     }
 
     /// Shows an error that came after the report.
@@ -201,7 +210,13 @@ pub fn ask_secret(question: &str, stop: &Stop) -> Result<Zeroizing<String>> {
             Ok(_) | Err(Errno::INTR) => {}
             Err(e) => return Err(io(&e)),
         }
-        stop.check()?;
+        if stop.wanted() {
+            note("\n");
+            return Err(Error::new(
+                Code::Interrupted,
+                "interrupted at a question; what was asked for is not done",
+            ));
+        }
         if waiting[0].revents().is_empty() {
             continue;
         }

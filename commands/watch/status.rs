@@ -104,11 +104,14 @@ impl Present for WatchOutput {
 impl Present for StatusOutput {
     fn present(&self, page: &mut Page) {
         let ago = |then: i64| format!("{} ago", clock::span(age(then, self.at)));
-        page.rows(["SEVERITY", "WHAT", "OF", ">SINCE", "WHY", "WHAT TO DO"], &self.attention, |one| {
-            let severity = one.severity.as_str().to_uppercase();
-            let kind = one.kind.replace('_', " ");
-            cells![severity, kind, one.subject, one.since.map(ago), one.why, one.fix]
-        });
+        for one in &self.attention {
+            let (severity, kind) = (one.severity.as_str().to_uppercase(), one.kind.replace('_', " "));
+            let of = one.subject.as_ref().map(|subject| format!(" {subject}")).unwrap_or_default();
+            let since = one.since.map(|since| format!(", {}", ago(since))).unwrap_or_default();
+            page.line(format!("{severity}  {kind}{of}{since}: {}", one.why));
+            // A line of its own, to be copied whole.
+            page.line(format!("  {}", one.fix));
+        }
         if !self.attention.is_empty() {
             page.gap();
         }

@@ -161,7 +161,7 @@ pub fn known_profile(name: &str, file: &ConfigFile) -> Result<()> {
     })
 }
 
-fn unknown<'a>(shown: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Error {
+fn unknown<'a>(shown: &str, name: &str, known: impl Iterator<Item = &'a str> + Clone) -> Error {
     let e =
         Error::new(Code::UnknownKey, format!("config {shown}: unknown key \"{name}\"")).detail("key", name);
     match keys::nearest(name, known) {

@@ -256,15 +256,43 @@ pub fn secret_env() -> impl Iterator<Item = String> {
     KEYS.iter().filter(|key| key.secret()).flat_map(names).chain(others)
 }
 
-/// The known name that is nearest to a misspelt one, if it is near at all.
-pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+/// The known name that is nearest to a misspelt one, if it is near at all; the one that begins so, where only one does.
+pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
+    // Of a single letter nothing is meant yet.
+    let mut begun = known.clone().filter(|candidate| name.len() > 1 && candidate.starts_with(name));
+    if let (Some(one), None) = (begun.next(), begun.next()) {
+        return Some(one);
+    }
     let most = |candidate: &str| 2.max(candidate.len() / 3);
     let length = name.chars().count();
     known
         // No farther than their lengths differ: a name may be a megabyte, and the way there takes the product of both.
         .filter(|candidate| length.abs_diff(candidate.chars().count()) <= most(candidate))
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= most(candidate))
+        // Where every letter is another one, nothing is near.
+        .filter(|(distance, candidate)| {
+            *distance <= most(candidate) && *distance < length.max(candidate.chars().count())
+        })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_near_is_named_and_nothing_else() {
+        for (name, known, want) in [
+            ("al", vec!["m1", "alice"], Some("alice")),
+            ("al", vec!["alice", "alma"], Some("alma")),
+            ("alise", vec!["alice", "alma"], Some("alice")),
+            ("GB", vec!["f1", "f2"], None),
+            ("G", vec!["f1"], None),
+            ("f3", vec!["f1"], Some("f1")),
+            ("alice", vec![], None),
+        ] {
+            assert_eq!(nearest(name, known.iter().copied()), want, "{name} of {known:?}");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! `system_config`: settings made at run time, below the profile and above the default.
 
-use super::{Tx, rows};
+use super::{Tx, changed, rows};
 use base::Result;
 use config::value::canonical;
 use config::{Config, Entry, Origin, Setting};
@@ -13,11 +13,11 @@ pub fn settings(conn: &Connection) -> Result<Vec<Setting>> {
     rows::all(conn, "SELECT key, value FROM system_config ORDER BY key", [], read)
 }
 
-/// Whether the settings in force are still those that the state has: what was read here has its value, and what was not set
-/// anywhere is not set here.
-pub fn settings_stand(conn: &Connection, config: &Config) -> Result<bool> {
+/// Refuses a write where a setting in force, of those that begin so, is no longer what the state has: what was read here has its
+/// value, and what was not set anywhere is not set here. `state_changed` names it.
+pub fn settings_stand(conn: &Connection, config: &Config, begin: &str) -> Result<()> {
     let stored = settings(conn)?;
-    Ok(config.entries().iter().all(|Entry { key, value, origin }| {
+    let stands = |Entry { key, value, origin }: &&Entry| {
         let now = stored.iter().find(|setting| setting.key == key.name);
         match origin {
             // Spelt as it is when it is read.
@@ -25,7 +25,11 @@ pub fn settings_stand(conn: &Connection, config: &Config) -> Result<bool> {
             Origin::Default | Origin::Unset => now.is_none(),
             Origin::Flag(_) | Origin::Env(_) | Origin::Profile(_) => true,
         }
-    }))
+    };
+    let mut named = config.entries().iter().filter(|entry| entry.key.name.starts_with(begin));
+    named
+        .find(|entry| !stands(entry))
+        .map_or(Ok(()), |entry| Err(changed(format_args!("setting {}", entry.key.name))))
 }
 
 /// Stores a setting; the audit event keeps the old value. Secrets are not settings.
@@ -81,7 +85,12 @@ mod tests {
             (format!("{SET} ('reward.check_holders', '7', 1)"), false),
         ] {
             conn.execute_batch(&then).unwrap();
-            assert_eq!(settings_stand(&conn, &config).unwrap(), stand, "{then}");
+            let found = settings_stand(&conn, &config, "reward.");
+            assert_eq!(found.is_ok(), stand, "{then}: {found:?}");
+            if let Err(e) = found {
+                assert!(e.to_string().contains("setting reward."), "{e}");
+            }
+            settings_stand(&conn, &config, "risk.").unwrap();
         }
     }
 }

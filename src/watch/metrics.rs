@@ -73,8 +73,13 @@ pub fn text(facts: &RunFacts<'_>, gauges: &[Gauge], before: &str) -> String {
     let of_run = of_run
         .into_iter()
         .filter_map(|((name, help), value)| Some(Gauge { name, help, labels: label.clone(), value: value? }));
-    // The command's own may be samples of the same names, for other commands.
-    render(&of_run.chain(gauges.iter().cloned()).collect::<Vec<_>>())
+    // The command's own may be samples of the same names, for other commands; of this one, this run is the last.
+    let mut all: Vec<Gauge> = of_run.collect();
+    let of_others =
+        gauges.iter().filter(|own| !all.iter().any(|of| (of.name, &of.labels) == (own.name, &own.labels)));
+    let of_others: Vec<Gauge> = of_others.cloned().collect();
+    all.extend(of_others);
+    render(&all)
 }
 
 /// Gauges as text.
@@ -143,6 +148,36 @@ mod tests {
             poolctl_pool_paused{pool=\"a\\\"\\\\\\nb\"} 0\n\
             poolctl_pool_paused{pool=\"c\"} 1\n";
         assert_eq!(got, want);
+    }
+
+    #[test]
+    fn each_sample_stands_there_once() {
+        let run = |command: &str, name, value: &str| Gauge {
+            labels: vec![("command", command.to_owned())],
+            ..Gauge::new(name, "", value)
+        };
+        let own = [
+            run("metrics", LAST_RUN.0, "40"),
+            run("metrics", LAST_SUCCESS.0, "30"),
+            run("metrics", EXIT_CODE.0, "1"),
+            run("sync", LAST_RUN.0, "50"),
+        ];
+        for (exit, want) in [
+            (Exit::Done, ["60", "60", "0"]),
+            // When it last succeeded is known from the state.
+            (Exit::Transient, ["60", "30", "75"]),
+        ] {
+            let got = text(&facts("metrics", 60, exit), &own, "");
+            let mut samples: Vec<&str> = got.lines().filter(|line| !line.starts_with('#')).collect();
+            for ((name, _), value) in [LAST_RUN, LAST_SUCCESS, EXIT_CODE].into_iter().zip(want) {
+                assert!(
+                    samples.contains(&format!("{name}{{command=\"metrics\"}} {value}").as_str()),
+                    "{got}"
+                );
+            }
+            samples.retain(|sample| !sample.contains("duration"));
+            assert_eq!(samples.len(), 4, "{got}");
+        }
     }
 
     #[test]

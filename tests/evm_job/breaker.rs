@@ -68,6 +68,13 @@ fn a_drop_of_the_rate_opens_it_in_the_sync_that_sees_it_and_nobody_is_paid() {
     let reset = desk.json("risk reset-breaker growth --reason seen");
     assert_eq!((&reset["changed"], &reset["breaker"]), (&json!(true), &Value::Null));
     assert_eq!(desk.unchanged(|| desk.json("risk reset-breaker growth --reason seen"))["changed"], false);
+    // What the last check said of it is over.
+    assert_eq!(
+        desk.one(
+            "SELECT count(*) FROM risk_violations WHERE rule = 'circuit_breaker_active' AND closed_at IS NULL"
+        ),
+        "0"
+    );
     assert_eq!(desk.rows(BREAKERS), ["1 | 0 | exchange_rate_drop | seen"]);
     assert_eq!(findings(&desk), ["growth: exchange_rate_drop"]);
     assert_eq!(desk.rows(BREAKERS), ["1 | 0 | exchange_rate_drop | seen"]);

@@ -83,7 +83,7 @@ fn a_feed_is_changed_with_a_look_where_that_matters() {
     assert_eq!((&same["changed"], &same["checked_at"]), (&json!(false), &Value::Null));
     // Limits that no look is needed for.
     desk.wire.fault(Rule::new(Fault::Refuse));
-    let now = set("--max-staleness 60 --max-deviation 0.5").json();
+    let now = set("--max-staleness 1m --max-deviation 0.5").json();
     assert_eq!((&now["changed"], &now["max_staleness_sec"]), (&json!(true), &json!(60)));
     assert_eq!(now["max_deviation"], "0.500000");
     // Bounds and source: without an answer only by force.
@@ -100,7 +100,8 @@ fn a_feed_is_changed_with_a_look_where_that_matters() {
         ("--kind fixed", "invalid_value", "--price"),
         ("--price 5", "invalid_value", "--price"),
         ("--max-deviation 2", "invalid_weight", "--max-deviation"),
-        ("--max-staleness 0", "usage", "--max-staleness"),
+        ("--max-staleness 0", "invalid_value", "--max-staleness"),
+        ("--max-staleness 1y", "invalid_value", "--max-staleness"),
         ("--address 0x12", "invalid_address", "--address"),
         ("", "usage", "--address"),
     ] {

@@ -275,7 +275,7 @@ fn blocks_words_and_bounds_are_checked_before_anything_is_asked() {
         &["--min: 2.00 is above the highest accepted price, 1.90"],
     );
     desk.refuses_offline(&with(&["--kind", "dice"]), "invalid_value", &["invalid feed kind: \"dice\""]);
-    desk.refuses_offline(&with(&["--max-staleness", "0"]), "usage", &["--max-staleness"]);
+    desk.refuses_offline(&with(&["--max-staleness", "0"]), "invalid_value", &["--max-staleness"]);
     desk.refuses_offline(
         &["oracle", "add", "n", "--asset", "", "--address", &feed],
         "invalid_value",

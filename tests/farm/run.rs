@@ -198,6 +198,29 @@ fn one_that_is_stopped_while_it_plants_works_for_what_it_planted() {
     desk.is_sound();
 }
 
+/// The ledgers stand still once it is asked to stop.
+#[test]
+fn a_service_that_cannot_tell_what_came_of_its_last_work_says_so() {
+    let desk = Desk::with_farmers(1, 100 * KALE);
+    desk.configure("strategy.target_zeros = 12");
+    desk.ripen();
+    let ledgers = desk.ledgers();
+    let child = desk.run("farm run --json").spawn();
+    until("the farmer has a nonce", || count(&desk, "nonces WHERE best_zeros >= 2") == 1);
+    drop(ledgers);
+    terminate(&child);
+    let ran = ended(child);
+    assert_eq!(ran.code, Some(75), "{}\n{}", ran.stdout, ran.stderr);
+    let end = ran.last();
+    assert_eq!(
+        (&end["error"]["code"], &end["data"]["at_stake"]["farmers"]),
+        (&json!("interrupted"), &json!(1))
+    );
+    assert_eq!(end["data"]["next"], json!([]));
+    let words = end["error"]["message"].as_str().unwrap();
+    assert!(words.contains("1 farmer without a stake in block 1"), "{words}");
+}
+
 #[test]
 fn a_service_that_is_to_abandon_says_what_it_leaves() {
     let (desk, index, lines) = stopped("farm run --abandon");
@@ -212,7 +235,7 @@ fn a_service_that_is_to_abandon_says_what_it_leaves() {
 #[test]
 fn a_second_run_leaves_the_farm_to_the_first() {
     let desk = desk(1);
-    let child = desk.run("farm run --json").spawn();
+    let child = desk.run("farm run --abandon --json").spawn();
     until("it leads the farm", || {
         state::leases(&desk.state()).unwrap().iter().any(|held| held.lease.starts_with("farm:"))
     });

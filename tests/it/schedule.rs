@@ -82,6 +82,10 @@ fn what_is_there_for_nothing_is_off_and_says_why() {
     let home = tended(60);
     configure(&home, "schedule.risk = \"off\"\nreward.epoch_blocks = 10\nreward.block_time_sec = 12");
     let data = home.run("run --dry-run").json();
+    let why = part(&data, "cycle")["why"].as_str().unwrap().to_owned();
+    assert_eq!(why, "rewards have not begun: the first cycle is told the block from which on they are paid");
+    begin_rewards(&home);
+    let data = home.run("run --dry-run").json();
     let every: Vec<&Value> = data["parts"].as_array().unwrap().iter().map(|one| &one["every_sec"]).collect();
     assert_eq!(
         every,
@@ -179,9 +183,16 @@ fn on_a_profile_that_asks_it_needs_consent_before_anything_is_done() {
     assert_eq!(status(&home.run("run --once --yes").json(), "backup"), "done");
 }
 
+/// Rewards are paid from a block on, as after a first cycle that was told so.
+fn begin_rewards(home: &Home) {
+    let sql = "UPDATE pools SET reward_genesis_block = 1, reward_cursor_block = 1";
+    home.sqlite().execute(sql, []).unwrap();
+}
+
 /// A tended home whose networks are these, with metrics to write and nothing to farm.
 fn looking_after(evm: &str, more: &str) -> Home {
     let home = tended(9_999);
+    begin_rewards(&home);
     let here = home.path().display();
     let more = format!("schedule.farm = \"off\"\nschedule.metrics_file = \"{here}/all.prom\"\n{more}");
     configure(

@@ -266,7 +266,7 @@ fn a_cycle_takes_back_nothing_that_settings_announced_meanwhile() {
     let other = format!("{SET} ('reward.check_holders', '7', 1)");
     let e = meanwhile(&world.place, &other, || world.cycle(&Hook(|_| {}))).unwrap_err();
     assert_eq!(e.code(), Code::StateChanged, "{e}");
-    assert!(e.message().contains("the settings"), "{e}");
+    assert!(e.message().contains("setting reward.check_holders"), "{e}");
     assert_eq!(text(&world.place, "SELECT count(*) FROM reward_schedule"), "0", "nothing is written");
     meddle(&world.place, "DELETE FROM system_config");
     // A flag goes before what is stored.

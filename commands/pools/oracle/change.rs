@@ -1,6 +1,7 @@
 //! `poolctl oracle set` and `remove`: what was added can be corrected, and taken out of use.
 
 use crate::shell::at::AtFlag;
+use crate::shell::options::duration;
 use crate::shell::prelude::*;
 use app::pools::oracle::{FeedView, RemoveOutput, SetOutput};
 use base::amount::{self, E18};
@@ -38,8 +39,8 @@ pub(super) struct Terms {
     /// The price of a fixed feed
     #[arg(long, allow_negative_numbers = true, conflicts_with_all = ["max_staleness", "min", "max", "max_deviation"])]
     price: Option<String>,
-    /// Oldest accepted quote in seconds, the feed's heartbeat
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
+    /// Oldest accepted quote, the feed's heartbeat: seconds, or a duration as 1h
+    #[arg(long, value_name = "DURATION", value_parser = staleness)]
     max_staleness: Option<u64>,
     /// Lowest accepted price; none = any
     #[arg(long, value_name = "PRICE", allow_negative_numbers = true)]
@@ -75,6 +76,16 @@ impl Terms {
             })?,
         })
     }
+}
+
+/// Reads an age up to a year; digits alone are seconds.
+fn staleness(text: &str) -> Result<u64> {
+    let is_number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let seconds = duration(&if is_number { format!("{text}s") } else { text.to_owned() })?.as_secs();
+    if (1..=31_536_000).contains(&seconds) {
+        return Ok(seconds);
+    }
+    Err(Error::new(Code::InvalidValue, format!("\"{text}\" is not within 1s and 365d")))
 }
 
 /// A limit as it is written; `none` takes it away.

@@ -5,6 +5,11 @@ use base::{Code, Error, Exit};
 /// A failed item of several: its name and its error.
 pub type Failure = (String, Error);
 
+/// The word for what failed by this error: `unknown` where it may have taken effect all the same.
+pub fn failed(e: &Error) -> &'static str {
+    if e.exit() == Exit::Unknown { "unknown" } else { "failed" }
+}
+
 /// The error of a call over several items of which some failed: `stake_lost` if that was one of them, `partial` if any
 /// succeeded, else the first item's own error. `None` if none failed.
 pub fn partly(done: usize, failures: &[Failure], what: &str) -> Option<Error> {

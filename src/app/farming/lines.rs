@@ -1,5 +1,6 @@
 //! What a run of the farm tells as it happens, for a program: an object a line.
 
+use crate::failures::failed;
 use crate::farming::losses::AtStakeView;
 use crate::farming::reconcile::ReconcileOutput;
 use crate::farming::work::WorkView;
@@ -153,7 +154,7 @@ pub struct PlantLine {
     /// `G…`.
     #[schemars(with = "forms::StellarAccount")]
     address: String,
-    /// `planted`, `already_planted`, `harvest_only` or `failed`.
+    /// `planted`, `already_planted`, `harvest_only`, `failed` or `unknown`.
     status: &'static str,
     /// At stake.
     stake: Quantity,
@@ -173,7 +174,7 @@ pub struct HarvestLine {
     /// `G…`.
     #[schemars(with = "forms::StellarAccount")]
     address: String,
-    /// `harvested`, `already_harvested`, `harvested_elsewhere`, `lost` or `failed`.
+    /// `harvested`, `already_harvested`, `harvested_elsewhere`, `lost`, `failed` or `unknown`.
     status: &'static str,
     /// What was at stake.
     stake: Quantity,
@@ -297,7 +298,7 @@ impl PlantLine {
             plant::PlantOutcome::Already => ("already_planted", None, None),
             plant::PlantOutcome::HarvestOnly => ("harvest_only", None, None),
             plant::PlantOutcome::Failed { reason, error } => {
-                ("failed", None, Some(FailureWords::of(*reason, error)))
+                (failed(error), None, Some(FailureWords::of(*reason, error)))
             }
         };
         let (farmer, address) = (who.id.clone(), who.address.clone());
@@ -325,7 +326,7 @@ impl HarvestLine {
             }
             harvest::HarvestOutcome::Failed { reason, error } => {
                 failure = Some(FailureWords::of(*reason, error));
-                "failed"
+                failed(error)
             }
         };
         let (farmer, address) = (hand.who.id.clone(), hand.who.address.clone());

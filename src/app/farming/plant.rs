@@ -1,6 +1,6 @@
 //! Planting: a stake in the current block for every farmer that is active and ready, and what came of it.
 
-use crate::failures::Failure;
+use crate::failures::{Failure, failed};
 use crate::farming::{self, LedgerStamp, kale, losses, lumens, time};
 use crate::{App, Document};
 use base::amount::{Base, Quantity};
@@ -22,7 +22,7 @@ pub struct PlantView {
     /// `G…`.
     #[schemars(with = "forms::StellarAccount")]
     pub address: String,
-    /// `planted`, `already_planted`, `harvest_only` (nothing is to be planted for it), `would_plant` or `failed`.
+    /// `planted`, `already_planted`, `harvest_only` (nothing is to be planted for it), `would_plant`, `failed`, or `unknown` (it may have taken effect).
     pub status: &'static str,
     /// At stake.
     pub stake: Option<Quantity>,
@@ -163,7 +163,7 @@ impl PlantOutput {
     }
 
     fn fail(&mut self, view: &mut PlantView, reason: &'static str, error: Error) {
-        (view.status, view.reason, view.error) = ("failed", Some(reason), Some(error.to_string()));
+        (view.status, view.reason, view.error) = (failed(&error), Some(reason), Some(error.to_string()));
         self.failures.push((view.address.clone(), error));
     }
 }

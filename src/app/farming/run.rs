@@ -71,6 +71,9 @@ pub struct RunOutput {
     missed: Vec<Missed>,
     #[serde(skip)]
     stopped: bool,
+    /// What was at stake when it was stopped was worked for, and may be lost all the same.
+    #[serde(skip)]
+    unsettled: bool,
     #[serde(skip)]
     warnings: Vec<String>,
 }
@@ -209,8 +212,10 @@ impl RunOutput {
             block: ran.view.as_ref().map(|view| view.farm.index),
             hashes: ran.hashes.to_string(),
             hashing_ms: millis(ran.hashing),
-            next: ran.agenda.iter().map(ActionView::from).collect(),
+            // What was due before it was stopped is done by now, or is at stake.
+            next: ran.agenda.iter().filter(|_| !ran.stopped).map(ActionView::from).collect(),
             stopped: ran.stopped,
+            unsettled: ran.unsettled,
             will_be_lost: ran.missed.into(),
             at_stake: ran.at_stake.as_ref().map(AtStakeView::from),
             warnings: ran.warnings,
@@ -232,7 +237,7 @@ impl Document for RunOutput {
         end.or_else(|| {
             let left = self.at_stake.as_ref().map(|left| format!("; {}", left.words)).unwrap_or_default();
             let why = format!("interrupted; what was finished is recorded{left}");
-            (self.stopped && self.once)
+            (self.unsettled || self.stopped && self.once)
                 .then(|| Error::new(Code::Interrupted, why).hint("run the same command again to go on"))
         })
     }

@@ -58,6 +58,8 @@ struct Work {
     /// The jobs that the state gives reason for, as health names them.
     jobs: Vec<&'static str>,
     farmers: bool,
+    /// Whether it is known from which block on rewards are paid.
+    rewards: bool,
 }
 
 impl Work {
@@ -65,7 +67,8 @@ impl Work {
         let jobs = health::vitals(conn, config, now)?.iter().map(|vital| vital.check).collect();
         // One that leaves is still harvested.
         let is_here = |farmer: &kale::Farmer| farmer.status != Status::Departed;
-        Ok(Self { jobs, farmers: farmers::list(conn, None, None)?.iter().any(is_here) })
+        let farmers = farmers::list(conn, None, None)?.iter().any(is_here);
+        Ok(Self { jobs, farmers, rewards: vault::reward::has_begun(conn)? })
     }
 
     fn has(&self, job: &str) -> bool {
@@ -83,6 +86,11 @@ fn every(part: Part, config: &Config, work: &Work) -> Result<Result<u64, String>
         Part::Sync | Part::Risk | Part::Cycle if !work.has("sync") => return off("there are no pools"),
         Part::Oracle if !work.has("oracle") => return off("there are no feeds to check"),
         Part::Cycle if !work.has("cycle") => return off("no pool has a reward weight"),
+        Part::Cycle if !work.rewards => {
+            return off(
+                "rewards have not begun: the first cycle is told the block from which on they are paid",
+            );
+        }
         Part::Farm if !work.farmers => return off("there are no farmers"),
         Part::Metrics if config.get(METRICS_FILE).is_none() => return Ok(Err(missing(METRICS_FILE))),
         Part::Backup if config.get(BACKUP_FOLDER).is_none() => return Ok(Err(missing(BACKUP_FOLDER))),

@@ -40,6 +40,7 @@ impl Farmhand<'_> {
         }
         let until = until.filter(|until| now.saturating_add(begun.elapsed().as_secs()) < *until);
         self.ran.at_stake = work::at_stake(farming, index, until, |_| true)?;
+        self.ran.unsettled = submits && self.ran.at_stake.is_some();
         Ok(())
     }
 

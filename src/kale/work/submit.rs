@@ -186,7 +186,7 @@ struct Checker<'a> {
 impl Checker<'_> {
     fn judge(&mut self, place: usize, who: Option<&Who>, offer: &Offer) -> (Option<Solution>, LineOutcome) {
         let Some(who) = who else {
-            let why = format!("no farmer {:?}", lines::shown(&offer.farmer));
+            let why = format!("no farmer has the id or address {:?}", lines::shown(&offer.farmer));
             return (None, refused("unknown_farmer", why));
         };
         let index = self.view.farm.index;

@@ -1,5 +1,6 @@
 //! A file that one run, or several together, keep locked in the kernel: it dies with its holder, and says who that is.
 
+use crate::runs;
 use base::{Code, Error, Result, Stop, clock, say};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -157,8 +158,14 @@ pub(super) fn holder(path: &Path) -> Option<Option<Holder>> {
 /// The error for a lock that is `taken`, as in: `state x is locked by …`.
 pub(super) fn taken(code: Code, taken: &str, holder: Option<Holder>) -> Error {
     let who = holder.as_ref().map_or_else(|| "another run".to_owned(), ToString::to_string);
-    let e =
-        Error::new(code, format!("{taken} by {who}")).hint(say("wait for it with ").with("wait").of("30s"));
+    // A service has it for as long as it lives.
+    let is_service = |holder: &Holder| holder.command == runs::FARM;
+    let hint = if code == Code::LeaseHeld && holder.as_ref().is_some_and(is_service) {
+        say("where that is a service, stop it for this; else wait for it with ")
+    } else {
+        say("wait for it with ")
+    };
+    let e = Error::new(code, format!("{taken} by {who}")).hint(hint.with("wait").of("30s"));
     match holder {
         Some(h) => {
             e.detail("pid", h.pid).detail("command", h.command).detail("since", clock::rfc3339(h.since))

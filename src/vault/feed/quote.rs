@@ -42,6 +42,10 @@ impl Limits {
                 let why = format!("{} is above the highest accepted price, {}", shown(min), shown(max));
                 Err(Error::field(Code::InvalidValue, "min", why).hint("no price could be accepted"))
             }
+            _ if self.max_deviation_ppm == Some(0) => {
+                let why = "0 would refuse every price but the last one";
+                Err(Error::field(Code::InvalidValue, "max-deviation", why).hint("for any change: none"))
+            }
             _ => Ok(()),
         }
     }
@@ -225,6 +229,9 @@ mod tests {
             assert_eq!(price(p, &deviation, Some(e18(1))), want, "{p}");
         }
         assert_eq!(price(900_000_000, &deviation, None), "ok", "nothing to compare with yet");
+        deviation.check().unwrap();
+        let none = Limits { max_deviation_ppm: Some(0), ..limits() };
+        assert_eq!(none.check().unwrap_err().code(), Code::InvalidValue);
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub use epochs::{
     epoch, newest as newest_epochs, token_of,
 };
 pub use export::{Export, Exported, export, export_tree, exported, exported_tree};
-pub use prepare::{NewEpoch, create, token};
+pub use prepare::{NewEpoch, create, has_begun, token};
 pub use retire::{carried, retire};
 pub use rules::{accrual, apr, budget, emission, grid, merkle, recount};
 pub use sound::odd_budgets;

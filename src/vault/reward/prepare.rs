@@ -35,6 +35,13 @@ pub(super) fn wanted(config: &Config, asset: &Asset) -> Result<EmissionTerms> {
     })
 }
 
+/// Whether it is known from which block on rewards are paid: else a cycle must be told.
+pub fn has_begun(conn: &Connection) -> Result<bool> {
+    let sql =
+        "SELECT EXISTS (SELECT 1 FROM pools WHERE reward_genesis_block IS NOT NULL AND retired_at IS NULL)";
+    Ok(!schedule(conn)?.is_empty() || rows::one(conn, sql, [])?)
+}
+
 /// Brings schedule and first epochs up to date; changes nothing where they are.
 pub(super) fn prepare(
     tx: &Tx<'_>,

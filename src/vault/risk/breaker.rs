@@ -1,12 +1,13 @@
 //! What forbids a pool to move: the circuit breaker, which opens on its own, keeps when it first did, and is closed by the
 //! operator alone; and the operator's emergency pause.
 
-use super::parameters::row;
+use super::parameters::{Parameters, row};
 use super::rules::Rule;
 use crate::pool::Pool;
 use base::Result;
 use rusqlite::{Connection, params};
 use serde_json::json;
+use state::alert::{self, Subject};
 use state::{Tx, WriteContext, rows};
 
 /// A pool's breaker, once it has been open.
@@ -64,6 +65,7 @@ pub fn reset_breaker(work: &mut WriteContext<'_>, pool: &Pool, reason: &str) -> 
             &pool.name,
             &json!({ "reason": reason, "rule": open.rule, "opened_for": open.reason, "triggered_at": open.triggered_at }),
         )?;
+        is_lifted(tx, pool, Rule::CircuitBreakerActive, |at| at.engine_breaker.is_some())?;
         Ok(true)
     })
 }
@@ -99,6 +101,15 @@ pub fn unpause(work: &mut WriteContext<'_>, pool: &Pool, reason: &str) -> Result
             [pool.id],
         )?;
         tx.event("risk.unpaused", &pool.name, &json!({ "reason": reason, "paused_for": paused_for }))?;
+        is_lifted(tx, pool, Rule::EmergencyPause, |at| at.engine_emergency)?;
         Ok(true)
     })
+}
+
+/// What the last check said of this rule is over, unless the pool's engine says the same.
+fn is_lifted(tx: &Tx<'_>, pool: &Pool, rule: Rule, by_engine: fn(&Parameters) -> bool) -> Result<()> {
+    if row(tx.conn(), pool)?.is_some_and(|row| by_engine(&row.parameters)) {
+        return Ok(());
+    }
+    alert::edge(tx, Subject::Pool(pool.id, &pool.name), rule.as_str(), None).map(drop)
 }

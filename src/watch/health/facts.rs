@@ -154,6 +154,12 @@ pub fn alerts(conn: &Connection, config: &Config, now: i64) -> Result<Vec<Troubl
         let (area, kind) = (Area::Farm, MISSED.to_owned());
         Trouble { area, subject, kind, why, since: now }
     }));
+    for trouble in found.iter_mut().filter(|trouble| trouble.area == Area::Farm) {
+        // The id tells nobody whose stake it is.
+        let sql = "SELECT coalesce(name, address) FROM farmers WHERE id = ?1";
+        let Some(who) = rows::value::<String>(conn, sql, [&trouble.subject])? else { continue };
+        trouble.why = format!("{who}: {}", trouble.why);
+    }
     for pool in pool::active(conn)? {
         let gate = risk::gate(conn, config, &pool, now)?;
         // An engine's answer holds since it was heard.
@@ -172,7 +178,7 @@ pub fn alerts(conn: &Connection, config: &Config, now: i64) -> Result<Vec<Troubl
         }
     }
     for channel in config.channels()? {
-        if let Some((since, why)) = notices::failing(conn, &channel.name)? {
+        if let Some((since, why)) = notices::stuck(conn, &channel.name)? {
             let kind = "undelivered".to_owned();
             found.push(Trouble { area: Area::Notify, subject: channel.name, kind, why, since });
         }

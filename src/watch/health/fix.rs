@@ -2,7 +2,7 @@
 
 use super::Trouble;
 use base::{Remedy, run, say};
-use kale::alerts::{CODE_CHANGED, NOT_READY, SPONSOR_LOW};
+use kale::alerts::{CODE_CHANGED, LOST, NOT_READY, SPONSOR_LOW};
 use state::alert::Area;
 use vault::risk::rules::Rule;
 
@@ -30,6 +30,8 @@ impl Trouble {
                 .of("kale.wasm_hash")
                 .of("HASH"),
             Area::Farm if [NOT_READY, SPONSOR_LOW].contains(&kind) => run("farmer check-funding").with("all"),
+            Area::Farm if kind == LOST => run("farm reconcile")
+                .say(" compares it with the chain; it closes when the farmer's next stake comes back"),
             Area::Farm => run("harvest").say(", then ").run("farm reconcile"),
         }
     }

@@ -179,9 +179,28 @@ pub(super) fn forget(tx: &Tx<'_>, before: i64) -> Result<()> {
     rows::run(tx.conn(), "DELETE FROM notifications WHERE done_at < ?1", [before])
 }
 
+/// Tries, and seconds that it waits, after which a notification that has not got through is told of.
+const TELLING: [i64; 2] = [6, 3_600];
+
+/// Since when and why a channel's notifications do not get through: one waits after several tries, or for long, or the last one
+/// was given up.
+pub(crate) fn stuck(conn: &Connection, channel: &str) -> Result<Option<(i64, String)>> {
+    let sql = "SELECT created_at, attempts, error FROM notifications WHERE channel = ?1 AND done_at IS NULL
+             AND attempts > 0 AND (attempts >= ?2 OR next_at - created_at > ?3) ORDER BY id LIMIT 1";
+    let [tries, long] = TELLING;
+    let stuck = rows::first(conn, sql, params![channel, tries, long], |row| {
+        let (tried, why): (u64, Option<String>) = (row.get("attempts")?, row.get("error")?);
+        Ok((
+            row.get("created_at")?,
+            format!("tried {}: {}", base::counted(tried, "time"), why.unwrap_or_default()),
+        ))
+    })?;
+    stuck.map_or_else(|| failing(conn, channel), |stuck| Ok(Some(stuck)))
+}
+
 /// When and why the last notification of a channel was given up; `None` where it got through, or where there was none. What was
 /// given up while the channel was not set does not count.
-pub(crate) fn failing(conn: &Connection, channel: &str) -> Result<Option<(i64, String)>> {
+pub(super) fn failing(conn: &Connection, channel: &str) -> Result<Option<(i64, String)>> {
     let sql = "SELECT sent, done_at, error FROM notifications WHERE channel = ?1 AND done_at IS NOT NULL
              AND error IS NOT ?2 ORDER BY done_at DESC, id DESC LIMIT 1";
     let last = rows::first(conn, sql, [channel, NOT_SET], |row| {

@@ -1,6 +1,6 @@
 //! `poolctl farmer trust`.
 
-use crate::failures::Failure;
+use crate::failures::{Failure, failed};
 use crate::farming::{LedgerStamp, lumens};
 use base::amount::Quantity;
 use base::{Error, Result, forms};
@@ -18,7 +18,7 @@ pub struct TrustView {
     /// `G…`.
     #[schemars(with = "forms::StellarAccount")]
     pub address: String,
-    /// `trusted`, `already_trusted`, `would_trust` or `failed`.
+    /// `trusted`, `already_trusted`, `would_trust`, `failed` or `unknown`.
     pub status: &'static str,
     /// Whether the account is made too.
     pub creates_account: bool,
@@ -107,7 +107,7 @@ impl TrustOutput {
 
     /// Takes in why a farmer failed.
     fn fail(&mut self, view: &mut TrustView, reason: &'static str, error: Error) {
-        (view.status, view.reason, view.error) = ("failed", Some(reason), Some(error.to_string()));
+        (view.status, view.reason, view.error) = (failed(&error), Some(reason), Some(error.to_string()));
         self.failures.push((view.address.clone(), error));
     }
 

@@ -4,7 +4,7 @@ mod decide;
 
 pub use decide::{DecisionOutput, record_lost, release};
 
-use crate::failures::{Failure, ended};
+use crate::failures::{Failure, ended, failed};
 use crate::farming::reconcile::told;
 use crate::farming::{self, LedgerStamp, kale, lumens, no_question, on_farm};
 use crate::{App, Document};
@@ -35,7 +35,7 @@ pub struct HarvestView {
     /// The block.
     pub block: u32,
     /// `harvested`, `already_harvested`, `harvested_elsewhere`, `lost`, `would_harvest`, `would_lose`, `would_doubt` (it looks
-    /// lost, and a later look decides), `gone` or `failed`.
+    /// lost, and a later look decides), `gone`, `failed` or `unknown`.
     pub status: &'static str,
     /// What was at stake.
     pub stake: Quantity,
@@ -253,7 +253,7 @@ impl HarvestOutput {
                     self.failures.extend(stake_lost(stake, reason, cause).map(|e| (name, e)));
                 }
                 HarvestOutcome::Failed { reason, error } => {
-                    view.status = "failed";
+                    view.status = failed(&error);
                     (view.reason, view.error) = (Some(reason.as_str()), Some(error.to_string()));
                     self.failures.push((name, error));
                 }

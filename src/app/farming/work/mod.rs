@@ -4,7 +4,7 @@ mod submit;
 
 pub use submit::{LineView, SubmitOutput, submit};
 
-use crate::failures::Failure;
+use crate::failures::{Failure, failed};
 use crate::farming::losses::{self, AtStakeView, MissedView};
 use crate::farming::{self, LedgerStamp, lumens, millis, time};
 use crate::{App, Document};
@@ -28,7 +28,7 @@ pub struct WorkView {
     /// `G…`.
     #[schemars(with = "forms::StellarAccount")]
     pub address: String,
-    /// `worked`, `improved`, `already_worked`, `worked_elsewhere`, `failed`; in a dry run `would_submit`, `would_grind`.
+    /// `worked`, `improved`, `already_worked`, `worked_elsewhere`, `failed`, `unknown`; in a dry run `would_submit`, `would_grind`.
     pub status: &'static str,
     /// The nonce, in decimal digits.
     #[schemars(with = "Option<forms::Whole>")]
@@ -91,7 +91,7 @@ impl WorkView {
                 (self.status, self.zeros) = ("worked_elsewhere", Some(*zeros));
             }
             WorkOutcome::Failed { reason, error } => {
-                self.status = "failed";
+                self.status = failed(error);
                 (self.reason, self.error) = (Some(reason.as_str()), Some(error.to_string()));
             }
         }

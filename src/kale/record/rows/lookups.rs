@@ -37,7 +37,8 @@ pub fn lost_since(conn: &Connection, since: i64) -> Result<(u64, Base)> {
     let mut lost = (0, Base::ZERO);
     let sql = "SELECT stake FROM harvests INDEXED BY harvests_lost WHERE outcome = 'lost' AND at >= ?1";
     rows::each(conn, sql, [since], |row| {
-        lost = (lost.0 + 1, lost.1.saturating_add(at(row, "stake")?));
+        let stake: Base = at(row, "stake")?;
+        lost = (lost.0 + u64::from(stake > Base::ZERO), lost.1.saturating_add(stake));
         Ok(())
     })?;
     Ok(lost)
