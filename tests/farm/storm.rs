@@ -72,7 +72,8 @@ const KINDS: &[Kind] = &[
     kind("risk check --all").or(&[5, 75]),
     kind("farm run --once").or(&[3, 4, 5, 75]),
     kind("farmer check-funding").or(&[3, 4, 5, 75]),
-    kind("plant --dry-run").or(&[3, 4, 75]),
+    // The service may plant between its look and its rehearsal.
+    kind("plant --dry-run").or(&[1, 3, 4, 75]),
     kind("state backup b{n}.sqlite"),
     kind("state prune --older-than 90d --yes"),
     kind("state check"),
@@ -215,7 +216,7 @@ fn both() -> (Desk, World) {
     ));
     let genesis = world.eighteen.deploy_block.min(world.six.deploy_block);
     for line in [
-        "pooler add south".to_owned(),
+        "pooler add south --capacity 100000".to_owned(),
         format!("pool add growth {}", world.eighteen.vault),
         format!("pool add stable {}", world.six.vault),
         format!("member add {} --name alice", world.alice),

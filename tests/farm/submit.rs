@@ -1,6 +1,6 @@
 //! `work submit`: nonces from other machines, each line with its own result.
 
-use crate::desk::{Desk, Farmer, KALE};
+use crate::desk::{Desk, Farmer, KALE, ended, until};
 use base::{Clock, Stop};
 use serde_json::{Value, json};
 use state::{Holder, Lease, Lock, Run, State};
@@ -67,6 +67,30 @@ fn a_run_of_the_farm_takes_nonces_up_and_whoever_does_something_else_there_is_wa
     let data = submit("0s").json();
     assert_eq!(statuses(&data), [(1, "worked".to_owned(), String::new())], "{data}");
     assert_eq!(sent(&desk), 1);
+}
+
+/// The service begins after the submission has seen that nobody is there, and before it has the farm itself.
+#[test]
+fn a_run_of_the_farm_that_begins_meanwhile_takes_nonces_up_too() {
+    let desk = planted(1);
+    let (nonce, ..) = desk.grind(&desk.farmers[0], 1);
+    let lock = another(&desk, "work");
+    let farm = farm_of(&desk, "north");
+    let _held = lock.lease(&farm).unwrap();
+    std::fs::write(desk.home.path().join("found.ndjson"), line(&desk.farmers[0], nonce)).unwrap();
+    let child = desk.run("work submit found.ndjson --wait 500ms --json").spawn();
+    until("it has seen who is there", || {
+        let leases = state::leases(&desk.state()).unwrap();
+        leases.iter().any(|held| held.holder.as_ref().is_some_and(|holder| holder.pid == child.id()))
+    });
+    let Lease::Farm { id, .. } = farm else { unreachable!() };
+    let path = desk.state().with_extension("sqlite.locks").join(format!("farm:{id}"));
+    std::fs::write(path, json!({ "pid": 7, "command": "farm run", "since": 0 }).to_string()).unwrap();
+    let ran = ended(child);
+    assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
+    let data = &ran.last()["data"];
+    assert_eq!(statuses(data), [(1, "queued".to_owned(), String::new())], "{data}");
+    assert_eq!(sent(&desk), 0);
 }
 
 fn sent(desk: &Desk) -> i64 {

@@ -10,6 +10,7 @@ use kale::rows::FarmerRow;
 use kale::work::{self, LineOutcome, LineReport, Submission};
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::collections::BTreeSet;
 use stellar::submit::Rehearsal;
 use watch::metrics::Gauge;
 
@@ -55,8 +56,14 @@ pub fn submit(app: &App<'_>, lines: &[Text], parallel: Option<usize>, dry_run: b
     let named = work::poolers_of(&hands, lines);
     let submitted = state::anew(|| {
         // Farms whose run takes the nonces up are left to it; those that others do something else at will be free again.
-        let led = named.iter().filter(|pooler| !takes_nonces(&app.state_path, pooler)).cloned().collect();
-        once(app, (&hands, lines), parallel, dry_run, &Leads::Of(led))
+        let is_free = |pooler: &&String| !takes_nonces(&app.state_path, pooler);
+        let led: BTreeSet<String> = named.iter().filter(is_free).cloned().collect();
+        // Such a run may have begun since, and does not let go.
+        let begun = || led.iter().any(|pooler| takes_nonces(&app.state_path, pooler));
+        match once(app, (&hands, lines), parallel, dry_run, &Leads::Of(led.clone())) {
+            Err(e) if e.code() == Code::LeaseHeld && begun() => Err(state::changed("who works for the farm")),
+            done => done,
+        }
     });
     submitted.map_err(|e| e.context("cannot submit work"))
 }
