@@ -13,9 +13,9 @@ pub fn settings(conn: &Connection) -> Result<Vec<Setting>> {
     rows::all(conn, "SELECT key, value FROM system_config ORDER BY key", [], read)
 }
 
-/// Refuses a write where a setting in force, of those that begin so, is no longer what the state has: what was read here has its
+/// Refuses a write where a setting in force, of those that begin with one of these, is no longer what the state has: what was read here has its
 /// value, and what was not set anywhere is not set here. `state_changed` names it.
-pub fn settings_stand(conn: &Connection, config: &Config, begin: &str) -> Result<()> {
+pub fn settings_stand(conn: &Connection, config: &Config, begin: &[&str]) -> Result<()> {
     let stored = settings(conn)?;
     let stands = |Entry { key, value, origin }: &&Entry| {
         let now = stored.iter().find(|setting| setting.key == key.name);
@@ -26,7 +26,8 @@ pub fn settings_stand(conn: &Connection, config: &Config, begin: &str) -> Result
             Origin::Flag(_) | Origin::Env(_) | Origin::Profile(_) => true,
         }
     };
-    let mut named = config.entries().iter().filter(|entry| entry.key.name.starts_with(begin));
+    let mut named =
+        config.entries().iter().filter(|entry| begin.iter().any(|begin| entry.key.name.starts_with(begin)));
     named
         .find(|entry| !stands(entry))
         .map_or(Ok(()), |entry| Err(changed(format_args!("setting {}", entry.key.name))))
@@ -85,12 +86,12 @@ mod tests {
             (format!("{SET} ('reward.check_holders', '7', 1)"), false),
         ] {
             conn.execute_batch(&then).unwrap();
-            let found = settings_stand(&conn, &config, "reward.");
+            let found = settings_stand(&conn, &config, &["evm.", "reward."]);
             assert_eq!(found.is_ok(), stand, "{then}: {found:?}");
             if let Err(e) = found {
                 assert!(e.to_string().contains("setting reward."), "{e}");
             }
-            settings_stand(&conn, &config, "risk.").unwrap();
+            settings_stand(&conn, &config, &["risk."]).unwrap();
         }
     }
 }

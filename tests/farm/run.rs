@@ -163,16 +163,22 @@ fn stopped(line: &str) -> (Desk, u32, Vec<Value>) {
     (desk, index, lines)
 }
 
+/// Both farmers are worked for in the block, and nothing is told to be at stake or next.
+fn both_are_saved(desk: &Desk, index: u32, lines: &[Value]) {
+    let data = &lines.last().unwrap()["data"];
+    assert_eq!((&data["worked"], &data["at_stake"]), (&json!(2), &Value::Null), "{data}");
+    assert_eq!(data["next"], json!([]));
+    assert!(desk.farmers.iter().all(|farmer| desk.pail(farmer, index).unwrap().worked()));
+    desk.is_sound();
+}
+
 #[test]
 fn a_service_that_is_stopped_says_what_is_at_stake_and_submits_what_it_has() {
     let (desk, index, lines) = stopped("farm run");
     let stopping = lines.iter().find(|line| line["type"] == "stopping").unwrap();
     assert_eq!((&stopping["farmers"], &stopping["submits"]), (&json!(2), &json!(true)), "{stopping}");
     assert_eq!((&stopping["block"], stopping["until"].is_string()), (&json!(index), true), "{stopping}");
-    let data = &lines.last().unwrap()["data"];
-    assert_eq!((&data["worked"], &data["at_stake"]), (&json!(2), &Value::Null), "{data}");
-    assert!(desk.farmers.iter().all(|farmer| desk.pail(farmer, index).unwrap().worked()));
-    desk.is_sound();
+    both_are_saved(&desk, index, &lines);
 }
 
 /// The block that it has just planted in is not yet the one that it looked at.
@@ -192,10 +198,7 @@ fn one_that_is_stopped_while_it_plants_works_for_what_it_planted() {
     assert_eq!(ended(child).code, Some(0), "{rest:?}");
     let stopping = rest.iter().find(|line| line["type"] == "stopping").unwrap_or_else(|| panic!("{rest:?}"));
     assert_eq!((&stopping["farmers"], &stopping["block"]), (&json!(2), &json!(index)), "{stopping}");
-    let data = &rest.last().unwrap()["data"];
-    assert_eq!((&data["worked"], &data["at_stake"]), (&json!(2), &Value::Null), "{data}");
-    assert!(desk.farmers.iter().all(|farmer| desk.pail(farmer, index).unwrap().worked()));
-    desk.is_sound();
+    both_are_saved(&desk, index, &rest);
 }
 
 /// The ledgers stand still once it is asked to stop.

@@ -71,7 +71,7 @@ pub struct RunOutput {
     missed: Vec<Missed>,
     #[serde(skip)]
     stopped: bool,
-    /// What was at stake when it was stopped was worked for, and may be lost all the same.
+    /// What was at stake when it was stopped was to be worked for, and may be lost all the same.
     #[serde(skip)]
     unsettled: bool,
     #[serde(skip)]
@@ -212,7 +212,7 @@ impl RunOutput {
             block: ran.view.as_ref().map(|view| view.farm.index),
             hashes: ran.hashes.to_string(),
             hashing_ms: millis(ran.hashing),
-            // What was due before it was stopped is done by now, or is at stake.
+            // It was drawn up before the last work, which it would call due.
             next: ran.agenda.iter().filter(|_| !ran.stopped).map(ActionView::from).collect(),
             stopped: ran.stopped,
             unsettled: ran.unsettled,

@@ -97,7 +97,7 @@ pub struct Ran {
     pub stopped: bool,
     /// What was left planted and not worked then.
     pub at_stake: Option<AtStake>,
-    /// Whether work for that was submitted, and it is not known what came of it.
+    /// Whether that was to be worked for: the work did not get in, or it is not known whether it did.
     pub unsettled: bool,
     /// How many stakes will be lost, as runs have seen, and what they come to.
     pub missed: (usize, Base),

@@ -337,7 +337,7 @@ fn begin(
     let config = work.config;
     work.state.write(work.permit, |tx| {
         let conn = tx.conn();
-        state::settings_stand(conn, config, "reward.")?;
+        state::settings_stand(conn, config, &["reward.", "risk."])?;
         // Its decimals are those that the operator accepted last.
         let known = pool::asset(conn, asset.address)?;
         let terms = wanted(config, known.as_ref().unwrap_or(asset))?;
