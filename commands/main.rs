@@ -1,6 +1,10 @@
 //! The binary: parse, run, render, exit. Nothing else exits.
 
-#![allow(clippy::unused_self, reason = "every command runs in the same form, with flags or without")]
+#![allow(
+    clippy::unused_self,
+    clippy::unnecessary_wraps,
+    reason = "every command runs in the same form, with flags or without"
+)]
 
 #[cfg(feature = "sandbox")]
 mod demo;

@@ -57,7 +57,7 @@ impl Demo {
         let mut stage = Stage::open(session)?;
         match self.play(session, &mut stage) {
             Ok(outcome) => Ok(outcome.streamed()),
-            Err(End::Unread) => Ok(Outcome::of(&Unread {})?.streamed()),
+            Err(End::Unread) => Ok(Outcome::of(Unread {}).streamed()),
             Err(End::Failed(e)) => {
                 let folder = stage.folder.display().to_string();
                 let e = e.hint(format!("what was done so far stays in {folder}")).detail("folder", folder);
@@ -86,11 +86,11 @@ impl Demo {
         let wrong = output.wrong().map(|why| {
             Error::new(Code::CheckFailed, why).hint("keep the folder, and compare with: poolctl state check")
         });
-        let mut outcome = Outcome::of(&output)?.but(wrong);
+        let mut outcome = Outcome::of(output).but(wrong);
         if self.keep {
             if !session.options.json {
                 // Now, and not only when the networks end.
-                session.console.present(&std::mem::take(&mut outcome.page))?;
+                session.console.present(&outcome.page_now())?;
             }
             stage.say(
                 "The networks go on until Ctrl-C. Use them with poolctl as above, or with any client of Ethereum \

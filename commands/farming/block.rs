@@ -34,7 +34,7 @@ impl Block {
             .map_err(|e| e.context("cannot read the block"))?;
         let open = rows::pails_before(state.conn(), view.farm.index)?.len();
         let strategies = Strategies::read(state.conn(), settings.strategy)?;
-        Outcome::document(&BlockOutput::of(&view, farm, open, &strategies))
+        Ok(Outcome::document(BlockOutput::of(&view, farm, open, &strategies)))
     }
 }
 

@@ -44,9 +44,9 @@ impl Harvest {
         session.call.covers(self.block.is_none());
         let dry_run = self.dry.dry_run;
         match (&self.release, &self.record_lost, self.block) {
-            (Some(farmer), _, Some(block)) => Outcome::of(&release(&app, farmer, block, dry_run)?),
-            (None, Some(farmer), Some(block)) => Outcome::of(&record_lost(&app, farmer, block, dry_run)?),
-            _ => Outcome::document(&harvest(&app, self.parallel, self.extend, dry_run)?),
+            (Some(farmer), _, Some(block)) => Ok(Outcome::of(release(&app, farmer, block, dry_run)?)),
+            (None, Some(farmer), Some(block)) => Ok(Outcome::of(record_lost(&app, farmer, block, dry_run)?)),
+            _ => Ok(Outcome::document(harvest(&app, self.parallel, self.extend, dry_run)?)),
         }
     }
 }

@@ -26,7 +26,7 @@ pub struct Plant {
 impl Plant {
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
-        Outcome::document(&plant(&app, &self.farmers, self.parallel, self.dry.dry_run)?)
+        Ok(Outcome::document(plant(&app, &self.farmers, self.parallel, self.dry.dry_run)?))
     }
 }
 

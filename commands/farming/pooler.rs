@@ -48,7 +48,7 @@ impl Add {
         let (pooler, changed) = app.write(self.dry.dry_run, |work| {
             work.state.write(work.permit, |tx| poolers::add(tx, &self.name, self.capacity, terms))
         })?;
-        Outcome::of(&AddOutput { changed, pooler: pooler.into() })
+        Ok(Outcome::of(AddOutput { changed, pooler: pooler.into() }))
     }
 }
 
@@ -111,7 +111,7 @@ impl Set {
         let (pooler, changed) = app.write(self.dry.dry_run, |work| {
             work.state.write(work.permit, |tx| poolers::set(tx, &self.pooler, &change))
         })?;
-        Outcome::of(&SetOutput { changed, pooler: pooler.into() })
+        Ok(Outcome::of(SetOutput { changed, pooler: pooler.into() }))
     }
 }
 
@@ -135,7 +135,7 @@ impl List {
         let poolers = poolers::list(app.read()?.conn())?;
         let (poolers, end) = self.paging.window().of_whole(poolers, |pooler| pooler.id.clone())?;
         let output = ListOutput { poolers: poolers.into_iter().map(PoolerView::from).collect(), end };
-        Outcome::of(&output)?.paged(&output.poolers, &output.end, self.paging.csv)
+        Outcome::list(output, |output| (&output.poolers, &output.end), self.paging.csv)
     }
 }
 

@@ -10,7 +10,6 @@ use serde_json::{Map, Value};
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// How a run ended, ready to be shown.
-#[derive(Debug, Clone)]
 pub struct Ended {
     /// The command's words: `pool list`; empty where none was recognised.
     pub command: String,
@@ -65,7 +64,7 @@ impl Serialize for Ended {
         if self.dry_run {
             map.serialize_entry("dry_run", &true)?;
         }
-        map.serialize_entry("data", &self.outcome.data)?;
+        map.serialize_entry("data", &self.outcome.data().map_err(serde::ser::Error::custom)?)?;
         map.serialize_entry("warnings", &self.outcome.warnings)?;
         map.serialize_entry("error", &failure)?;
         map.end()
@@ -91,7 +90,7 @@ mod tests {
 
     #[test]
     fn fields_stand_in_their_order() {
-        let done = Ended::new("pool list", false, Outcome::of(&Yes(true)));
+        let done = Ended::new("pool list", false, Ok(Outcome::of(Yes(true))));
         assert_eq!(
             json(&done),
             r#"{"schema_version":1,"command":"pool list","ok":true,"data":true,"warnings":[],"error":null}"#

@@ -17,13 +17,32 @@ pub trait Present: Serialize + JsonSchema {
     fn present(&self, page: &mut Page);
 }
 
+/// An output, whatever its type. It is written in the one form that somebody wants to see.
+trait Output {
+    fn json(&self) -> Result<Box<RawValue>>;
+    fn present(&self, page: &mut Page);
+}
+
+impl<T: Present> Output for T {
+    fn json(&self) -> Result<Box<RawValue>> {
+        serde_json::value::to_raw_value(self)
+            .map_err(|e| Error::new(Code::Bug, format!("the output cannot be written as JSON: {e}")))
+    }
+
+    fn present(&self, page: &mut Page) {
+        Present::present(self, page);
+    }
+}
+
 /// How a command ended.
-#[derive(Debug, Clone, Default)]
+#[derive(Default)]
 pub struct Outcome {
-    /// The command's data as JSON; none where there is nothing to show.
-    pub data: Option<Box<RawValue>>,
-    /// The same for a person.
-    pub page: Page,
+    /// None where there is nothing to show.
+    output: Option<Box<dyn Output>>,
+    /// Where there is more than this page of a list.
+    more: Option<String>,
+    /// The page was shown before.
+    is_shown: bool,
     /// The same as CSV, where that is asked for; it is shown instead.
     pub csv: Option<String>,
     /// What the operator should know.
@@ -42,22 +61,23 @@ pub struct Outcome {
 
 impl Outcome {
     /// A finished command with its output.
-    pub fn of<T: Present + ?Sized>(output: &T) -> Result<Self> {
-        let data = serde_json::value::to_raw_value(output)
-            .map_err(|e| Error::new(Code::Bug, format!("the output cannot be written as JSON: {e}")))?;
-        let mut page = Page::default();
-        output.present(&mut page);
-        Ok(Self { data: Some(data), page, ..Self::default() })
+    pub fn of(output: impl Present + 'static) -> Self {
+        Self { output: Some(Box::new(output)), ..Self::default() }
     }
 
     /// A finished command with a document of the services, its warnings, metrics and failure.
-    pub fn document<T: Document + Present>(output: &T) -> Result<Self> {
-        let warnings = output.warnings().iter().cloned();
-        Ok(Self::of(output)?.warn(warnings).gauges(output.gauges()).but(output.failure()))
+    pub fn document(output: impl Document + Present + 'static) -> Self {
+        let (warnings, gauges, failure) = (output.warnings().to_vec(), output.gauges(), output.failure());
+        Self::of(output).warn(warnings).gauges(gauges).but(failure)
     }
 
-    /// Makes it a page of a list, of these rows: says where there is more, and has the rows as CSV where that is asked for.
-    pub fn paged<R: Serialize + JsonSchema>(mut self, rows: &[R], end: &PageEnd, csv: bool) -> Result<Self> {
+    /// The page of a list with these rows: says where there is more, and has the rows as CSV where that is asked for.
+    pub fn list<T: Present + 'static, R: Serialize + JsonSchema>(
+        output: T,
+        rows: impl FnOnce(&T) -> (&[R], &PageEnd),
+        csv: bool,
+    ) -> Result<Self> {
+        let (rows, end) = rows(&output);
         let more = end.cursor.as_ref().map(|cursor| {
             let shown = match end.total {
                 Some(total) => format!("{} of {total}", rows.len()),
@@ -65,14 +85,33 @@ impl Outcome {
             };
             format!("{shown}, see all with --all, the next with --after {cursor}")
         });
-        if csv {
-            self.csv = Some(csv::text(rows)?);
-            return Ok(self.warn(more));
+        let csv = csv.then(|| csv::text(rows)).transpose()?;
+        let warnings = more.clone().filter(|_| csv.is_some());
+        Ok(Self { more, csv, ..Self::of(output) }.warn(warnings))
+    }
+
+    /// The command's data as JSON; none where there is nothing to show.
+    pub fn data(&self) -> Result<Option<Box<RawValue>>> {
+        self.output.as_ref().map(|output| output.json()).transpose()
+    }
+
+    /// The same for a person; empty where it was shown before.
+    pub fn page(&self) -> Page {
+        let mut page = Page::default();
+        if let (Some(output), false) = (&self.output, self.is_shown) {
+            output.present(&mut page);
+            if let Some(more) = &self.more {
+                page.line(more);
+            }
         }
-        if let Some(more) = more {
-            self.page.line(more);
-        }
-        Ok(self)
+        page
+    }
+
+    /// The page, which is not shown again at the end.
+    pub fn page_now(&mut self) -> Page {
+        let page = self.page();
+        self.is_shown = true;
+        page
     }
 
     /// A command that failed with nothing to show.

@@ -2,8 +2,8 @@
 
 use super::page::{Page, Piece, Table};
 use super::{Ended, words};
-use base::Error;
 use base::redact::plain;
+use base::{Code, Error, Result};
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Width, presets};
 use std::fmt::Write;
 
@@ -35,15 +35,15 @@ impl Style {
 }
 
 /// The JSON document with its newline: one line in a pipe, indented on a terminal.
-pub fn json(report: &Ended, terminal: bool) -> String {
+pub fn json(report: &Ended, terminal: bool) -> Result<String> {
     // A stream is one document a line, on a terminal too.
     let text = if terminal && !report.outcome.streamed {
         serde_json::to_value(report).and_then(|report| serde_json::to_string_pretty(&report))
     } else {
         serde_json::to_string(report)
     };
-    // The envelope is plain data with text keys, so this cannot fail.
-    text.unwrap_or_default() + "\n"
+    text.map(|text| text + "\n")
+        .map_err(|e| Error::new(Code::Bug, format!("the result cannot be written as JSON: {e}")))
 }
 
 /// What a person sees on stdout.
@@ -449,7 +449,7 @@ mod tests {
         let report = Ended::new("sync", true, Ok(outcome));
         let text = notices(&report, Style::default());
         assert_eq!(text, "dry run: nothing was written\nwarning: slow\nerror: 1 of 2 failed\nhint: again\n");
-        assert!(json(&report, true).contains("\n  \"schema_version\": 1,\n"));
-        assert_eq!(json(&report, false).lines().count(), 1);
+        assert!(json(&report, true).unwrap().contains("\n  \"schema_version\": 1,\n"));
+        assert_eq!(json(&report, false).unwrap().lines().count(), 1);
     }
 }

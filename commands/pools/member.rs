@@ -40,7 +40,7 @@ impl Add {
         let (member, changed) = app.write(self.dry.dry_run, |work| {
             work.state.write(work.permit, |tx| pool::add_member(tx, address, self.name.as_deref()))
         })?;
-        Outcome::of(&AddOutput { changed, member: member.into() })
+        Ok(Outcome::of(AddOutput { changed, member: member.into() }))
     }
 }
 
@@ -72,7 +72,7 @@ impl Rename {
         let (member, changed) = app.write(self.dry.dry_run, |work| {
             work.state.write(work.permit, |tx| pool::rename_member(tx, &found, &self.name))
         })?;
-        Outcome::of(&RenameOutput { changed, member: member.into() })
+        Ok(Outcome::of(RenameOutput { changed, member: member.into() }))
     }
 }
 
@@ -103,7 +103,7 @@ impl List {
         let (members, end) = window.page(members, total, |member| member.id.to_string());
         let members = members.into_iter().map(MemberView::from).collect();
         let output = ListOutput { members, end };
-        Outcome::of(&output)?.paged(&output.members, &output.end, self.paging.csv)
+        Outcome::list(output, |output| (&output.members, &output.end), self.paging.csv)
     }
 }
 
@@ -146,7 +146,7 @@ impl Show {
             );
             balances.push(Balance { purpose, asset, symbol: amount.symbol.clone(), amount });
         }
-        Outcome::of(&ShowOutput { member: member.into(), shares, balances })
+        Ok(Outcome::of(ShowOutput { member: member.into(), shares, balances }))
     }
 }
 

@@ -65,7 +65,7 @@ impl Shown {
     ) -> Result<Outcome> {
         let (now, window) = (session.call.run.clock.now(), self.paging.window());
         let output = AlertsOutput::of(conn, of, self.closed, &window, head, now)?;
-        Outcome::document(&output)?.paged(&output.alerts, &output.end, self.paging.csv)
+        Outcome::list(output, |output| (&output.alerts, &output.end), self.paging.csv)
     }
 }
 

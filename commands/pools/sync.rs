@@ -32,7 +32,7 @@ impl Sync {
         // Unknown names are refused before the lock is taken and anything is sent.
         let pools = self.pools.select(session, app.read()?.conn())?;
         if pools.is_empty() {
-            return Outcome::of(&SyncOutput { report: None });
+            return Ok(Outcome::of(SyncOutput { report: None }));
         }
         let what = match pools.as_slice() {
             [pool] => format!("cannot sync pool \"{}\"", pool.name),
@@ -54,7 +54,7 @@ impl Sync {
             report.rolled_back.iter().map(ToString::to_string).chain(alerts).collect();
         let gauges: Vec<Gauge> = report.pools.iter().flat_map(gauges).collect();
         let output = SyncOutput { report: Some(report) };
-        Ok(Outcome::of(&output)?.warn(warnings).gauges(gauges).but(failure))
+        Ok(Outcome::of(output).warn(warnings).gauges(gauges).but(failure))
     }
 }
 

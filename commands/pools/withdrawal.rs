@@ -96,7 +96,7 @@ impl RequestCommand {
         let refused = refused.map(|e| {
             e.hint(format!("nothing was written; see: poolctl pool validate-withdrawal {} …", pool.name))
         });
-        Ok(Outcome::of(&output)?.warn(warning).but(refused))
+        Ok(Outcome::of(output).warn(warning).but(refused))
     }
 }
 
@@ -160,7 +160,7 @@ impl CompleteCommand {
         })?;
         let Completed { withdrawal, changed, open, view } = done;
         let withdrawal = WithdrawalView::in_pools(&pools, withdrawal)?;
-        Ok(Outcome::of(&CompleteOutput { changed, withdrawal, view })?.but(open))
+        Ok(Outcome::of(CompleteOutput { changed, withdrawal, view }).but(open))
     }
 }
 
@@ -209,7 +209,7 @@ impl Fail {
             Ok((failed, pool::list(work.state.conn())?))
         })?;
         let withdrawal = WithdrawalView::in_pools(&pools, failed.withdrawal)?;
-        Outcome::of(&FailOutput { changed: failed.changed, withdrawal })
+        Ok(Outcome::of(FailOutput { changed: failed.changed, withdrawal }))
     }
 }
 
@@ -262,7 +262,7 @@ impl List {
         let ages = found.iter().map(|withdrawal| age(withdrawal.requested_at, now)).collect();
         let views = found.into_iter().map(|withdrawal| WithdrawalView::in_pools(&pools, withdrawal));
         let output = ListOutput { withdrawals: views.collect::<Result<_>>()?, end, ages };
-        Outcome::of(&output)?.paged(&output.withdrawals, &output.end, self.paging.csv)
+        Outcome::list(output, |output| (&output.withdrawals, &output.end), self.paging.csv)
     }
 }
 

@@ -55,7 +55,7 @@ impl Events {
             let chain = state::verify_chain(state.look()?.conn())?;
             let failure = chain.clone().into_result().err();
             let output = EventsOutput { events: Vec::new(), end: PageEnd::default(), chain: Some(chain) };
-            return Ok(Outcome::of(&output)?.but(failure));
+            return Ok(Outcome::of(output).but(failure));
         }
         let window = self.paging.window();
         let filter = EventFilter {
@@ -77,7 +77,7 @@ impl Events {
         let (mut events, end) = window.page(found, total, |event| event.id.to_string());
         events.sort_unstable_by_key(|event| event.id);
         let output = EventsOutput { events, end, chain: None };
-        Outcome::of(&output)?.paged(&output.events, &output.end, self.paging.csv)
+        Outcome::list(output, |output| (&output.events, &output.end), self.paging.csv)
     }
 }
 
@@ -196,7 +196,7 @@ fn follow(session: &Session, state: &State, filter: &EventFilter) -> Result<Outc
         }
     }
     let output = FollowOutput { shown: teller.shown, last_id };
-    let outcome = Outcome::of(&output)?;
+    let outcome = Outcome::of(output);
     Ok(if session.options.json { outcome.streamed() } else { outcome })
 }
 

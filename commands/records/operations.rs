@@ -55,7 +55,7 @@ impl List {
             });
         }
         let output = ListOutput { operations, end };
-        Outcome::of(&output)?.paged(&output.operations, &output.end, self.paging.csv)
+        Outcome::list(output, |output| (&output.operations, &output.end), self.paging.csv)
     }
 }
 
@@ -75,7 +75,7 @@ impl Settle {
         let app = App::open(session)?;
         let mut output = SettleOutput::default();
         if outbox::open_on(app.read()?.conn(), Stellar::NAME)?.is_empty() {
-            return Outcome::of(&output);
+            return Ok(Outcome::of(output));
         }
         if self.dry.dry_run {
             for (operation, seen) in
@@ -84,7 +84,7 @@ impl Settle {
                 let (known, status) = outlook(&seen);
                 output.take(&operation, known, status, seen.err());
             }
-            return Outcome::document(&output);
+            return Ok(Outcome::document(output));
         }
         let (before, done, left) = unsettled(&app, false, &Leads::Free, async |farm| {
             let permit = app.value_permit(farm.work.permit, "finish the transactions that are under way")?;
@@ -108,7 +108,7 @@ impl Settle {
         for operation in &left {
             output.take(operation, false, "is left to the run that leads its farm".to_owned(), None);
         }
-        Outcome::document(&output)
+        Ok(Outcome::document(output))
     }
 }
 
@@ -162,7 +162,7 @@ impl GiveUp {
             farm.give_up(permit, &given, &reason)?;
             Ok(GiveUpOutput::of(id, given, ["given_up", "settled"]))
         })?;
-        Outcome::of(&output)
+        Ok(Outcome::of(output))
     }
 }
 

@@ -128,7 +128,7 @@ impl Up {
             block: networks.evm.head().map_err(|e| broken(&e))?.number,
             ledger: networks.stellar.latest().map_err(|e| broken(&e))?.0,
         };
-        Ok(Outcome::of(&output)?.streamed())
+        Ok(Outcome::of(output).streamed())
     }
 
     /// Which flag the refusal is about.

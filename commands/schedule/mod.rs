@@ -53,7 +53,7 @@ impl Run {
             session.call.set_dry_run();
             let now = session.call.run.clock.now();
             let parts = plan(&App::open(session)?, part::command, &BTreeMap::new(), (now, early))?;
-            return Outcome::document(&ScheduleOutput::of(parts, now));
+            return Ok(Outcome::document(ScheduleOutput::of(parts, now)));
         }
         let app = App::open(session)?;
         agreed(&app)?;
@@ -66,7 +66,7 @@ impl Run {
         let is_undone = |view: &PartView| view.is_due() || view.status == PartStatus::Stopped;
         let undone = self.once && turns.parts.iter().any(is_undone);
         let output = ScheduleOutput::of(turns.parts, session.call.run.clock.now());
-        let mut outcome = Outcome::document(&output)?;
+        let mut outcome = Outcome::document(output);
         if undone && outcome.failure.is_none() {
             outcome.failure = session.call.stop.check().err();
         }

@@ -45,7 +45,7 @@ pub struct CompletionsOutput {
 
 impl Completions {
     pub fn run(self, _session: &Session) -> Result<Outcome> {
-        Outcome::of(&CompletionsOutput { shell: self.shell, script: self.shell.script()? })
+        Ok(Outcome::of(CompletionsOutput { shell: self.shell, script: self.shell.script()? }))
     }
 }
 

@@ -78,11 +78,11 @@ impl Show {
         if let Some(e) = app.state_fault().filter(|e| e.code() != Code::StateMissing) {
             session.call.warn(format!("settings made with config set are not shown: {e}"));
         }
-        Outcome::of(&ShowOutput {
+        Ok(Outcome::of(ShowOutput {
             profile: app.config.profile.clone(),
             settings: app.config.entries().iter().map(Shown::from).collect(),
             with_origin: self.origin,
-        })
+        }))
     }
 }
 
@@ -144,7 +144,7 @@ impl Check {
             Error::new(Code::CheckFailed, format!("{} found, first: {message}", output.findings.len()))
                 .hint("each finding says what to do")
         });
-        Ok(Outcome::of(&output)?.but(failure))
+        Ok(Outcome::of(output).but(failure))
     }
 }
 
@@ -274,7 +274,7 @@ impl PathCommand {
     fn run(self, session: &Session) -> Result<Outcome> {
         let (path, origin) = session.config_path()?;
         let path = App::absolute(&path)?;
-        Outcome::of(&PathOutput { exists: files::is_there(&path)?, path, origin })
+        Ok(Outcome::of(PathOutput { exists: files::is_there(&path)?, path, origin }))
     }
 }
 
@@ -380,7 +380,7 @@ fn change(session: &Session, key: &str, new: Option<&str>, dry_run: bool) -> Res
     if output.new.is_some() && output.origin != Origin::State {
         session.call.warn(format!("{key} is stored, but {} overrides it", output.origin));
     }
-    Outcome::of(&output)
+    Ok(Outcome::of(output))
 }
 
 impl Present for ChangeOutput {

@@ -21,7 +21,7 @@ pub struct HelpOutput {
 
 impl Help {
     pub fn run(self, _session: &Session) -> Result<Outcome> {
-        Outcome::of(&HelpOutput { text: cli::find(&self.words)?.render_long_help().to_string() })
+        Ok(Outcome::of(HelpOutput { text: cli::find(&self.words)?.render_long_help().to_string() }))
     }
 }
 

@@ -59,7 +59,7 @@ impl Info {
             },
             limits: limits(config),
         };
-        Outcome::of(&output)
+        Ok(Outcome::of(output))
     }
 }
 

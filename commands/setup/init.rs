@@ -85,7 +85,7 @@ impl Init {
             out_file::create_private(&config_path, &template(&config.profile, &values))?;
         }
         let config_file = Made { path: config_path, created: found.is_none() };
-        Outcome::of(&InitOutput { profile: config.profile, config: config_file, state })
+        Ok(Outcome::of(InitOutput { profile: config.profile, config: config_file, state }))
     }
 
     /// The config file as it is, or as the template will make it.

@@ -56,11 +56,11 @@ impl Man {
             std::fs::create_dir_all(&folder).map_err(failed)?;
             let mut pages = Vec::new();
             write_all(&cli::find(&[])?, true, &folder, &mut pages).map_err(failed)?;
-            return Outcome::of(&ManOutput { pages });
+            return Ok(Outcome::of(ManOutput { pages }));
         }
         let (name, text) = page(&cli::find(&self.words)?, self.words.is_empty())
             .map_err(|e| Error::new(Code::Bug, format!("the page cannot be made: {e}")))?;
-        Outcome::of(&ManOutput { pages: vec![PageView { name, path: None, text: Some(text) }] })
+        Ok(Outcome::of(ManOutput { pages: vec![PageView { name, path: None, text: Some(text) }] }))
     }
 }
 

@@ -48,7 +48,7 @@ impl Schema {
             schema: contract.schema(),
         };
         if let Some(contract) = all.iter().find(|contract| contract.command == wanted) {
-            return Outcome::of(&SchemaOutput { schemas: vec![view(contract)], one: true });
+            return Ok(Outcome::of(SchemaOutput { schemas: vec![view(contract)], one: true }));
         }
         let inside = format!("{wanted} ");
         let named = all.iter().filter(|it| wanted.is_empty() || it.command.starts_with(&inside));
@@ -57,7 +57,7 @@ impl Schema {
             return Err(Error::new(Code::Usage, format!("there is no command \"{wanted}\""))
                 .hint("see all with: poolctl schema"));
         }
-        Outcome::of(&SchemaOutput { schemas, one: false })
+        Ok(Outcome::of(SchemaOutput { schemas, one: false }))
     }
 }
 

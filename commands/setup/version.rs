@@ -14,7 +14,7 @@ impl Version {
         let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
         let build = format!("{profile} {}-{}", std::env::consts::ARCH, std::env::consts::OS);
         let (version, state_schema) = (env!("CARGO_PKG_VERSION"), state::SCHEMA_VERSION);
-        Outcome::of(&VersionOutput { version, build, state_schema, json_schema: SCHEMA_VERSION })
+        Ok(Outcome::of(VersionOutput { version, build, state_schema, json_schema: SCHEMA_VERSION }))
     }
 }
 

@@ -61,7 +61,7 @@ impl Console {
             return Self::write(&probe.line());
         }
         if self.json {
-            return print(&render::json(report, self.out_terminal));
+            return print(&render::json(report, self.out_terminal)?);
         }
         let is_silent = self.quiet && report.exit() == Exit::Done;
         if is_silent && !report.outcome.is_file {
@@ -70,7 +70,7 @@ impl Console {
         let before = if is_silent { Ok(()) } else { Self::release() };
         let page = match &report.outcome.csv {
             Some(csv) => csv.clone(),
-            None => render::page(&report.outcome.page, self.out),
+            None => render::page(&report.outcome.page(), self.out),
         };
         let print: fn(&str) -> Result<()> = if report.outcome.is_file { Self::write } else { print };
         let notices = if is_silent { String::new() } else { render::notices(report, self.err) };

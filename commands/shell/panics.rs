@@ -36,7 +36,8 @@ mod tests {
         let canary = "S3CR3T-canary-7f1d";
         let result: Result<crate::output::Outcome> = catch(|| panic!("passphrase was {canary}"));
         let report = Ended::new("sync", false, result);
-        let shown = render::json(&report, false) + &render::notices(&report, render::Style::default());
+        let shown =
+            render::json(&report, false).unwrap() + &render::notices(&report, render::Style::default());
         assert!(!shown.contains(canary), "{shown}");
         assert!(shown.contains("panics.rs:") && shown.contains("\"code\":\"bug\""), "{shown}");
         assert_eq!(report.exit().code(), 1);

@@ -59,7 +59,7 @@ fn outcome(report: &HealthReport, runs: Vec<LastRun>, now: i64) -> Result<Outcom
         runs,
         now,
     };
-    Ok(Outcome::of(&output)?.but(failure(report)))
+    Ok(Outcome::of(output).but(failure(report)))
 }
 
 /// Everything that is wrong, in words: jobs first, then what is open.

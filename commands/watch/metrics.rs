@@ -21,7 +21,7 @@ impl Metrics {
         let gauges = telemetry::gauges(&state, &app.config, session.call.run.clock.now())?;
         let text = metrics::render(&gauges);
         let views = gauges.iter().cloned().map(MetricView::from).collect();
-        Ok(Outcome::of(&MetricsOutput { metrics: views, text })?.gauges(gauges))
+        Ok(Outcome::of(MetricsOutput { metrics: views, text }).gauges(gauges))
     }
 }
 

@@ -28,7 +28,7 @@ pub struct Send {
 
 impl Send {
     fn run(self, session: &Session) -> Result<Outcome> {
-        Outcome::document(&notify::send(&App::open(session)?, self.dry.dry_run)?)
+        Ok(Outcome::document(notify::send(&App::open(session)?, self.dry.dry_run)?))
     }
 }
 
@@ -68,7 +68,7 @@ pub struct Test {
 impl Test {
     fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
-        Outcome::document(&notify::test(&app, self.channel.as_deref(), self.dry.dry_run)?)
+        Ok(Outcome::document(notify::test(&app, self.channel.as_deref(), self.dry.dry_run)?))
     }
 }
 
@@ -91,7 +91,7 @@ pub struct List {
 impl List {
     fn run(self, session: &Session) -> Result<Outcome> {
         let output = notify::list(&App::open(session)?, &self.paging.window())?;
-        Outcome::of(&output)?.paged(&output.notifications, &output.end, self.paging.csv)
+        Outcome::list(output, |output| (&output.notifications, &output.end), self.paging.csv)
     }
 }
 

@@ -40,13 +40,13 @@ impl Report {
             Output::Stdout => (Written::of(&self.html, &html), Some(html)),
             Output::File(path) => (report::write(&path, &html)?, None),
         };
-        Outcome::of(&ReportOutput {
+        Ok(Outcome::of(ReportOutput {
             path: written.path,
             bytes: written.bytes,
             sha256: written.sha256,
             counts: gathered.counts(),
             html,
-        })
+        }))
         .map(|outcome| outcome.file(is_stdout))
     }
 }

@@ -40,7 +40,7 @@ impl Status {
         if self.watch {
             return self.watch(session, &app);
         }
-        Outcome::of(&self::now(session, &app)?)
+        Ok(Outcome::of(self::now(session, &app)?))
     }
 
     fn watch(self, session: &Session, app: &App<'_>) -> Result<Outcome> {
@@ -69,7 +69,7 @@ impl Status {
                 break;
             }
         }
-        let outcome = Outcome::of(&output)?;
+        let outcome = Outcome::of(output);
         Ok(if session.options.json { outcome.streamed() } else { outcome })
     }
 }

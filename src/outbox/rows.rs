@@ -2,8 +2,9 @@
 
 use super::chain::Signed;
 use base::{Code, Error, Result, clock, say};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 use serde_json::Value;
+use state::rows::Row;
 use state::{Tx, rows};
 use std::fmt::Display;
 use strum::{EnumString, IntoStaticStr, VariantNames};

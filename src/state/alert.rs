@@ -1,9 +1,10 @@
 //! Edge-triggered alerts: opened once, counted while they hold, closed when the condition clears.
 
+use crate::rows::Row;
 use crate::{Tx, rows};
 use base::Result;
 use rusqlite::types::Value;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 use serde::Serialize;
 use serde_json::json;
 

@@ -1,10 +1,10 @@
 //! What columns hold, as the file has it: amounts, heights, addresses, hashes and words.
 
+use crate::rows::{Column, Row};
 use alloy::primitives::{Address, B256};
 use base::amount::{Base, Delta, parse_base};
 use base::{Code, Error, Result};
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
-use rusqlite::{Row, RowIndex};
 use std::str::FromStr;
 use strum::VariantNames;
 
@@ -47,18 +47,18 @@ pub fn stored<T: Stored>(text: &str) -> Result<T> {
 }
 
 /// What stands in a column.
-pub fn at<T: Stored>(row: &Row<'_>, column: impl RowIndex) -> Result<T> {
+pub fn at<T: Stored>(row: &Row<'_>, column: impl Column) -> Result<T> {
     stored(row.get_ref(column)?.as_str().map_err(rusqlite::Error::from)?)
 }
 
 /// What stands in a column that may be NULL.
-pub fn maybe_at<T: Stored>(row: &Row<'_>, column: impl RowIndex) -> Result<Option<T>> {
+pub fn maybe_at<T: Stored>(row: &Row<'_>, column: impl Column) -> Result<Option<T>> {
     let text = row.get_ref(column)?.as_str_or_null().map_err(rusqlite::Error::from)?;
     text.map(stored).transpose()
 }
 
 /// The value of a query of one column.
-pub fn only<T: FromSql>(row: &Row<'_>) -> rusqlite::Result<T> {
+pub fn only<T: FromSql>(row: &rusqlite::Row<'_>) -> rusqlite::Result<T> {
     row.get(0)
 }
 

@@ -6,10 +6,11 @@
 
 use super::pruned::{PRUNED, Steps};
 use super::{Run, meta, rows};
+use crate::rows::Row;
 use alloy::hex;
 use base::{Code, Error, Result, forms};
 use rusqlite::types::Value as Stored;
-use rusqlite::{Connection, Row, params, params_from_iter};
+use rusqlite::{Connection, params, params_from_iter};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -113,10 +114,10 @@ pub fn verify_chain(conn: &Connection) -> Result<ChainReport> {
     let mut statement = conn.prepare(
         "SELECT id, at, run_id, actor, kind, subject, payload, prev_hash, hash FROM events ORDER BY id",
     )?;
-    let mut rows = statement.query([])?;
+    let mut rows = rows::of(&mut statement, [])?;
     let mut report = ChainReport { events: 0, pruned: 0, head: GENESIS.to_owned(), broken: None };
     let (mut last, mut steps) = (0, Steps::default());
-    while let Some(row) = rows.next()? {
+    while let Some(row) = &rows.next()? {
         let id: i64 = row.get("id")?;
         let gap = steps.cross(conn, &mut last, &mut report.head, id)?;
         let want = hash_after(&report.head, row)?;

@@ -113,18 +113,15 @@ pub fn balance(conn: &Connection, account: &Account) -> Result<Delta> {
 
 /// The sum of an account's entries, which its balance should be. As many rows are read as there are entries.
 pub fn derived_balance(conn: &Connection, account: &Account) -> Result<Delta> {
-    let mut statement = conn.prepare_cached(
-        "SELECT e.amount FROM ledger_accounts a JOIN ledger_entries e ON e.account_id = a.id
-         WHERE a.owner_kind = ?1 AND a.owner = ?2 AND a.purpose = ?3 AND a.asset = ?4",
-    )?;
-    let mut rows =
-        statement.query(params![account.owner_kind, account.owner, account.purpose, account.asset])?;
+    let sql = "SELECT e.amount FROM ledger_accounts a JOIN ledger_entries e ON e.account_id = a.id
+         WHERE a.owner_kind = ?1 AND a.owner = ?2 AND a.purpose = ?3 AND a.asset = ?4";
+    let values = params![account.owner_kind, account.owner, account.purpose, account.asset];
     let mut sum = Delta::default();
-    while let Some(row) = rows.next()? {
-        sum = sum
-            .checked_add(at(row, "amount")?)
-            .ok_or_else(|| Error::new(Code::StateCorrupt, "the entries of an account pass 256 bits"))?;
-    }
+    rows::each(conn, sql, values, |row| {
+        let passed = || Error::new(Code::StateCorrupt, "the entries of an account pass 256 bits");
+        sum = sum.checked_add(at(row, "amount")?).ok_or_else(passed)?;
+        Ok(())
+    })?;
     Ok(sum)
 }
 

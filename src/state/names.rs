@@ -1,10 +1,11 @@
 //! The names that operators type: who is meant by one, and those that begin so, for the shells' completion.
 
 use super::rows;
+use crate::rows::Row;
 use base::redact::{plain, shown, without_secrets};
 use base::{Code, Error, Remedy, Result, say};
 use rusqlite::types::FromSql;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 use std::borrow::Cow;
 
 /// What is named.
@@ -316,7 +317,8 @@ pub fn names_like(conn: &Connection, named: Named, begin: &str) -> Result<Vec<(S
     // No text sorts behind this one.
     let end = format!("{begin}{}", char::MAX);
     for sql in statements(named) {
-        let found: Vec<_> = rows::all(conn, sql, params![begin, end, MOST], |row| Ok(row.try_into()?))?;
+        let found: Vec<_> =
+            rows::all(conn, sql, params![begin, end, MOST], |row| Ok((row.get(0)?, row.get(1)?)))?;
         if !found.is_empty() {
             return Ok(found);
         }

@@ -131,8 +131,8 @@ impl Steps {
             "SELECT r.first_id, e.kind FROM pruned_events r LEFT JOIN events e ON e.id = r.event_id
              ORDER BY r.first_id",
         )?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
+        let mut rows = rows::of(&mut statement, [])?;
+        while let Some(row) = &rows.next()? {
             let (first, kind): (i64, Option<String>) = (row.get("first_id")?, row.get("kind")?);
             if !self.over.contains(&first) || kind.as_deref() != Some(PRUNED) {
                 return Ok(Some(first));
@@ -177,8 +177,8 @@ pub fn brought_forward(conn: &Connection) -> Result<Vec<String>> {
         conn.prepare("SELECT id, payload FROM events WHERE kind = 'state.pruned' ORDER BY id")?;
     let mut entries =
         conn.prepare("SELECT account_id, amount FROM ledger_entries WHERE event_id = ?1 ORDER BY line")?;
-    let mut events = events.query([])?;
-    while let Some(row) = events.next()? {
+    let mut events = rows::of(&mut events, [])?;
+    while let Some(row) = &events.next()? {
         let (event, payload): (i64, String) = (row.get("id")?, row.get("payload")?);
         let lines = entries.query_map([event], |row| Ok((row.get("account_id")?, row.get("amount")?)))?;
         let lines: Vec<(i64, String)> = lines.collect::<Result<_, _>>()?;

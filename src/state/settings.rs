@@ -1,10 +1,11 @@
 //! `system_config`: settings made at run time, below the profile and above the default.
 
 use super::{Tx, changed, rows};
+use crate::rows::Row;
 use base::Result;
 use config::value::canonical;
 use config::{Config, Entry, Origin, Setting};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 use serde_json::json;
 
 /// All stored settings by key.

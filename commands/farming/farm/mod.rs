@@ -38,7 +38,7 @@ pub struct Reconcile {
 impl Reconcile {
     fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
-        Outcome::document(&reconcile(&app, self.blocks, self.dry.dry_run)?)
+        Ok(Outcome::document(reconcile(&app, self.blocks, self.dry.dry_run)?))
     }
 }
 

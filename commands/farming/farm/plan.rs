@@ -20,7 +20,7 @@ pub struct Plan {
 impl Plan {
     pub(super) fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
-        Outcome::document(&plan(&app, &self.orders.or(&app)?)?)
+        Ok(Outcome::document(plan(&app, &self.orders.or(&app)?)?))
     }
 }
 

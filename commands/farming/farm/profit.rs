@@ -31,7 +31,7 @@ impl ProfitCommand {
             .pruned_before
             .as_ref()
             .map(|before| format!("rows from before {before} were pruned: days before that are not whole"));
-        Ok(Outcome::of(&output)?.paged(&output.days, &output.end, self.paging.csv)?.warn(pruned))
+        Ok(Outcome::list(output, |output| (&output.days, &output.end), self.paging.csv)?.warn(pruned))
     }
 }
 

@@ -46,7 +46,7 @@ impl Run {
         let orders = Orders { abandon: self.abandon, ..self.orders.or(&app)? };
         if self.dry.dry_run {
             session.call.set_dry_run();
-            return Outcome::document(&plan(&app, &orders)?);
+            return Ok(Outcome::document(plan(&app, &orders)?));
         }
         let (json, once, follows) = (session.options.json, self.once, self.orders.follows());
         let mut output = RunOutput::new(once);
@@ -77,7 +77,7 @@ impl Run {
         if let Some(e) = trouble {
             return Err(e);
         }
-        let outcome = Outcome::document(&output.ended(ran, held))?;
+        let outcome = Outcome::document(output.ended(ran, held));
         Ok(if json { outcome.streamed() } else { outcome })
     }
 }

@@ -98,7 +98,7 @@ fn register(app: &App<'_>, mut keys: Editor, key: KeyFor, joining: &Joining) -> 
         ));
     }
     let (changed, adopted, farmer) = (done.changed, done.adopted, done.farmer.into());
-    Outcome::of(&EnrolOutput { changed, adopted, farmer, keys: app.config.keys_path()? })
+    Ok(Outcome::of(EnrolOutput { changed, adopted, farmer, keys: app.config.keys_path()? }))
 }
 
 /// What would be registered. No key is made, and the key store is not looked into.
@@ -123,7 +123,7 @@ fn planned(
             ..FarmerView::default()
         },
     };
-    Outcome::of(&EnrolOutput { changed, adopted, farmer, keys })
+    Ok(Outcome::of(EnrolOutput { changed, adopted, farmer, keys }))
 }
 
 /// Who can be no farmer, as far as that is known without the key store.
@@ -209,7 +209,7 @@ impl Import {
             session.call.set_dry_run();
             return match &joining {
                 Some(joining) => planned(state.conn(), Some(address), false, joining, keys_path),
-                None => stored(self.submitter, true, address, keys_path),
+                None => Ok(stored(self.submitter, true, address, keys_path)),
             };
         }
         let mut keys = edit_keys(&app, state.conn())?;
@@ -220,18 +220,18 @@ impl Import {
             } else {
                 app.write(false, |work| enrol::sponsor(work, &mut keys, &key))?
             };
-            return stored(self.submitter, changed, address, keys_path);
+            return Ok(stored(self.submitter, changed, address, keys_path));
         };
         register(&app, keys, KeyFor::Imported(key), &joining)
     }
 }
 
 /// The key of a submitter, or of the sponsor, is in the key store.
-fn stored(submitter: bool, changed: bool, address: String, keys: PathBuf) -> Result<Outcome> {
+fn stored(submitter: bool, changed: bool, address: String, keys: PathBuf) -> Outcome {
     if submitter {
-        return Outcome::of(&SubmitterOutput { changed, submitter: address, keys });
+        return Outcome::of(SubmitterOutput { changed, submitter: address, keys });
     }
-    Outcome::of(&SponsorOutput { changed, sponsor: address, keys })
+    Outcome::of(SponsorOutput { changed, sponsor: address, keys })
 }
 
 impl Present for SponsorOutput {

@@ -61,7 +61,7 @@ impl ExportKey {
         };
         if self.dry.dry_run {
             session.call.set_dry_run();
-            return Outcome::of(&ExportOutput { address, secret: None });
+            return Ok(Outcome::of(ExportOutput { address, secret: None }));
         }
         let secret = open_keys(&app)?.export(&address)?;
         app.write(false, |work| {
@@ -70,7 +70,7 @@ impl ExportKey {
             let facts = json!({ "address": address });
             work.state.write(agreed.permit(), |tx| tx.event("farmer.key_exported", &subject, &facts))
         })?;
-        Outcome::of(&ExportOutput { address, secret: Some(Shown(secret)) })
+        Ok(Outcome::of(ExportOutput { address, secret: Some(Shown(secret)) }))
     }
 }
 

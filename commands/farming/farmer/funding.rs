@@ -30,7 +30,7 @@ impl CheckFunding {
         let app = App::open(session)?;
         let hands = self.several.read(&app)?;
         if hands.is_empty() {
-            return Outcome::of(&FundingOutput::default());
+            return Ok(Outcome::of(FundingOutput::default()));
         }
         let check = on_farm(&app, self.dry.dry_run, None, &Leads::none(), async |farming| {
             funding::check(farming, &hands).await
@@ -39,7 +39,7 @@ impl CheckFunding {
         let output = FundingOutput::of(&check, words::hint);
         let short = fees::short_of(output.farmers.len(), output.submitters.len());
         let low = payers(&check).filter(|payer| payer.is_ready()).filter_map(Sponsor::why);
-        Ok(Outcome::document(&output)?.warn(short.into_iter().chain(low)).but(finding(&check)))
+        Ok(Outcome::document(output).warn(short.into_iter().chain(low)).but(finding(&check)))
     }
 }
 

@@ -63,7 +63,7 @@ impl List {
         }
         let (list, end) = self.paging.window().of_whole(list, |farmer| farmer.id.clone())?;
         let output = ListOutput { farmers: list.into_iter().map(FarmerView::from).collect(), end, keys };
-        Ok(Outcome::of(&output)?.paged(&output.farmers, &output.end, self.paging.csv)?.but(missing))
+        Ok(Outcome::list(output, |output| (&output.farmers, &output.end), self.paging.csv)?.but(missing))
     }
 }
 
@@ -116,7 +116,7 @@ impl Show {
         let terms = poolers::find(look.conn(), &farmer.pooler_id)?.terms;
         let ends = last_ends(look.conn(), &farmer.id, DRAWN)?;
         let (split, fee) = (terms.reward_split_ppm(), terms.platform_fee_ppm());
-        Outcome::of(&ShowOutput {
+        Ok(Outcome::of(ShowOutput {
             farmer: farmer.into(),
             farmer_part: ratio(ONE_PPM - split - fee),
             reward_split: ratio(split),
@@ -130,7 +130,7 @@ impl Show {
                     reward: kale(end.reward),
                 })
                 .collect(),
-        })
+        }))
     }
 }
 

@@ -91,7 +91,7 @@ impl Set {
         let (farmer, changed) = app.write(self.dry.dry_run, |work| {
             work.state.write(work.permit, |tx| farmers::change(tx, &self.farmer, &change))
         })?;
-        Outcome::of(&SetOutput { changed, farmer: farmer.into() })
+        Ok(Outcome::of(SetOutput { changed, farmer: farmer.into() }))
     }
 }
 

@@ -46,7 +46,7 @@ impl Trust {
             return Err(Error::new(Code::Conflict, why).hint("name others, or all who have not with --all"));
         }
         if hands.is_empty() {
-            return Outcome::of(&TrustOutput::nobody());
+            return Ok(Outcome::of(TrustOutput::nobody()));
         }
         let dry_run = self.dry.dry_run;
         let output = on_farm(&app, dry_run, None, &Leads::of(&hands), async |farming| {
@@ -71,7 +71,7 @@ impl Trust {
         .map_err(|e| e.context("cannot make trustlines"))?;
         let done = output.farmers.len() - output.failures.len();
         let failure = app::failures::ended(done, &output.failures, "farmers");
-        Ok(Outcome::of(&output)?.but(failure))
+        Ok(Outcome::of(output).but(failure))
     }
 
     fn wish(&self) -> Result<Wish> {

@@ -56,7 +56,7 @@ pub fn run(session: &Session, threads: NonZeroUsize, seconds: Option<u32>) -> Re
     let output = BenchOutput { rows: rows.iter().map(row).collect() };
     let stopped = session.call.stop.wanted();
     let stopped = stopped.then(|| Error::new(Code::Interrupted, "interrupted; fewer rounds were done"));
-    Ok(Outcome::of(&output)?.but(stopped))
+    Ok(Outcome::of(output).but(stopped))
 }
 
 /// A rate without its fraction.

@@ -78,5 +78,5 @@ pub fn run(session: &Session, path: &Path, stream: bool, settings: &Settings<'_>
     };
     let output =
         JobsOutput { solved: summary.solved, failed: summary.failed, hashes: summary.hashes.to_string() };
-    Ok(Outcome::of(&output)?.streamed().but(failure))
+    Ok(Outcome::of(output).streamed().but(failure))
 }

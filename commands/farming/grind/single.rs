@@ -99,7 +99,7 @@ pub fn run(
         Error::new(Code::Interrupted, "interrupted; the best so far is shown")
             .hint("go on with --start at the nonce after the last one searched")
     });
-    Ok(Outcome::of(&GrindOutput::of(&found, settings))?.but(stopped))
+    Ok(Outcome::of(GrindOutput::of(&found, settings)).but(stopped))
 }
 
 impl GrindOutput {

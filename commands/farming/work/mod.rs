@@ -99,7 +99,7 @@ impl Work {
         }
         let app = App::open(session)?;
         let orders = Orders { abandon: self.abandon, ..self.orders.or(&app)? };
-        Outcome::document(&work(&app, &self.farmers, &orders, self.parallel, self.dry.dry_run)?)
+        Ok(Outcome::document(work(&app, &self.farmers, &orders, self.parallel, self.dry.dry_run)?))
     }
 }
 

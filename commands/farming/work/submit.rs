@@ -36,7 +36,7 @@ impl Submit {
     pub(super) fn run(self, session: &Session) -> Result<Outcome> {
         let lines = read(&self.file)?;
         let app = App::open(session)?;
-        Outcome::document(&submit(&app, &lines, self.parallel, self.dry.dry_run)?)
+        Ok(Outcome::document(submit(&app, &lines, self.parallel, self.dry.dry_run)?))
     }
 }
 

@@ -105,7 +105,7 @@ impl Set {
         });
         let (feed, changed, view) =
             set.map_err(|e| e.context(format!("cannot change feed \"{}\"", found.name)))?;
-        Outcome::of(&SetOutput { changed, feed: FeedView::from(&feed), checked_at: view })
+        Ok(Outcome::of(SetOutput { changed, feed: FeedView::from(&feed), checked_at: view }))
     }
 }
 
@@ -157,7 +157,7 @@ impl Remove {
         let (feed, changed) = app.write(self.dry.dry_run, |work| {
             work.state.write(work.permit, |tx| feed::remove(tx, found.id, self.undo))
         })?;
-        Outcome::of(&RemoveOutput { changed, feed: FeedView::from(&feed) })
+        Ok(Outcome::of(RemoveOutput { changed, feed: FeedView::from(&feed) }))
     }
 }
 

@@ -82,7 +82,7 @@ impl Add {
         };
         let (feed, added, view) =
             added.map_err(|e| e.context(format!("cannot add feed \"{}\"", ask.name)))?;
-        Outcome::of(&AddOutput { added, feed: FeedView::from(&feed), checked_at: view })
+        Ok(Outcome::of(AddOutput { added, feed: FeedView::from(&feed), checked_at: view }))
     }
 }
 
@@ -116,7 +116,7 @@ impl List {
         let (feeds, end) = self.paging.window().of_whole(feeds, |feed| feed.name.clone())?;
         let bounds = feeds.iter().map(|feed| feed.limits.bounds()).collect();
         let output = ListOutput { feeds: feeds.iter().map(FeedView::from).collect(), end, bounds };
-        Outcome::of(&output)?.paged(&output.feeds, &output.end, self.paging.csv)
+        Outcome::list(output, |output| (&output.feeds, &output.end), self.paging.csv)
     }
 }
 

@@ -39,7 +39,7 @@ impl Get {
             if self.dry.dry_run {
                 session.call.set_dry_run();
             }
-            return Outcome::of(&GetOutput::of(price, "cache"));
+            return Ok(Outcome::of(GetOutput::of(price, "cache")));
         }
         let (price, degraded) = app
             .write_async(self.dry.dry_run, async |work| oracle::price(work, || app.chain(), &asset, at).await)
@@ -47,7 +47,7 @@ impl Get {
         let source = if degraded.is_some() { "degraded" } else { "chain" };
         let warning =
             degraded.map(|e| format!("the chain cannot be read, this price is from the cache: {e}"));
-        Ok(Outcome::of(&GetOutput::of(price, source))?.warn(warning))
+        Ok(Outcome::of(GetOutput::of(price, source)).warn(warning))
     }
 }
 
@@ -110,7 +110,7 @@ impl Aggregate {
             let help = "Median of the feeds of an asset.";
             Gauge { name: "poolctl_oracle_aggregate_price", help, labels, value }
         });
-        Ok(Outcome::of(&output)?.gauges(gauge).but(failure))
+        Ok(Outcome::of(output).gauges(gauge).but(failure))
     }
 }
 

@@ -72,15 +72,15 @@ impl Fetch {
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let deviation = if self.accept_deviation { Deviation::Accepted } else { Deviation::Limited };
         let read = Read::new(session, &self.feeds, self.at, self.dry, deviation)?;
-        Ok(read.outcome()?.but(read.unpriced()))
+        Ok(read.outcome().but(read.unpriced()))
     }
 }
 
 impl Check {
     pub fn run(self, session: &Session) -> Result<Outcome> {
         match Read::new(session, &self.feeds, self.at, self.dry, Deviation::Limited) {
-            Ok(read) if self.nagios => Ok(read.outcome()?.but(read.failure()).probe(read.probe())),
-            Ok(read) => Ok(read.outcome()?.but(read.failure())),
+            Ok(read) if self.nagios => Ok(read.outcome().but(read.failure()).probe(read.probe())),
+            Ok(read) => Ok(read.outcome().but(read.failure())),
             Err(e) if !self.nagios => Err(e),
             Err(e) => Ok(Outcome::failed(e.clone()).probe(Probe::failed(SERVICE, &e))),
         }
@@ -113,10 +113,10 @@ impl Read {
         Ok(Self { view, fetched, threshold })
     }
 
-    fn outcome(&self) -> Result<Outcome> {
+    fn outcome(&self) -> Outcome {
         let quotes: Vec<QuoteView> = self.fetched.iter().map(QuoteView::from).collect();
         let gauges: Vec<Gauge> = quotes.iter().flat_map(QuoteView::gauges).collect();
-        Ok(Outcome::of(&QuotesOutput { view: self.view.clone(), quotes })?.gauges(gauges))
+        Outcome::of(QuotesOutput { view: self.view.clone(), quotes }).gauges(gauges)
     }
 
     fn refused(&self) -> Vec<Failure> {

@@ -28,7 +28,7 @@ impl Reconcile {
         let state = app.read()?;
         let pools = self.pools.select(session, state.conn())?;
         if pools.is_empty() {
-            return Outcome::of(&ReconcileOutput { pools: Vec::new(), drifts: 0 });
+            return Ok(Outcome::of(ReconcileOutput { pools: Vec::new(), drifts: 0 }));
         }
         let found = app.look_on_chain(None, async |chain| {
             sync::reconcile(&state, chain, &pools, app.progress(), &session.call.stop).await
@@ -38,7 +38,7 @@ impl Reconcile {
         let failure = drift(&found).or_else(|| partly(found.len() - failures.len(), &failures, "pools"));
         let gauges: Vec<Gauge> = found.iter().map(gauge).collect();
         let drifts = found.iter().map(|line| line.drifts.len()).sum();
-        Ok(Outcome::of(&ReconcileOutput { pools: found, drifts })?.gauges(gauges).but(failure))
+        Ok(Outcome::of(ReconcileOutput { pools: found, drifts }).gauges(gauges).but(failure))
     }
 }
 
@@ -110,7 +110,7 @@ impl Rescan {
             .map_err(|e| e.context(format!("cannot rescan pool \"{name}\"")))?;
         let failure = output.failure();
         let warnings: Vec<String> = output.rolled_back.iter().map(ToString::to_string).collect();
-        Ok(Outcome::of(&output)?.warn(warnings).but(failure))
+        Ok(Outcome::of(output).warn(warnings).but(failure))
     }
 }
 

@@ -57,7 +57,7 @@ impl Set {
                 reward_genesis_block: pool.reward_genesis,
             })
         })?;
-        Outcome::of(&output)
+        Ok(Outcome::of(output))
     }
 }
 
@@ -97,7 +97,7 @@ impl Rename {
                 work.state.write(work.permit, |tx| pool::rename(tx, found.id, &self.name))?;
             Ok(RenameOutput { changed, before: found.name.clone(), pool: view(work, &pool)? })
         })?;
-        Outcome::of(&output)
+        Ok(Outcome::of(output))
     }
 }
 
@@ -143,7 +143,7 @@ impl Retire {
                 carries: reward::carried(work.state.conn(), &pool)?,
             })
         })?;
-        Outcome::of(&output)
+        Ok(Outcome::of(output))
     }
 }
 

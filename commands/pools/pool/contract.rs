@@ -81,7 +81,7 @@ impl Add {
                 risk_engine: added.risk_engine.map(|engine| engine.to_string()),
             })
         })?;
-        Outcome::of(&output)
+        Ok(Outcome::of(output))
     }
 }
 
@@ -142,12 +142,12 @@ impl AcceptChange {
         if found.contract.as_ref().is_none_or(|known| known.found.is_none()) {
             // Nothing to do needs no lock and no consent.
             let contract = found.contract.as_ref().map(accepted);
-            return Outcome::of(&AcceptChangeOutput {
+            return Ok(Outcome::of(AcceptChangeOutput {
                 pool: found.name,
                 changed: false,
                 before: None,
                 contract,
-            });
+            }));
         }
         let output = app.write(self.dry.dry_run, |work| {
             let why = found.contract.as_ref().and_then(Known::change).unwrap_or_default();
@@ -168,7 +168,7 @@ impl AcceptChange {
             "limits that were set before are in the units of before: see them with: poolctl risk show"
                 .to_owned()
         });
-        Ok(Outcome::of(&output)?.warn(warnings))
+        Ok(Outcome::of(output).warn(warnings))
     }
 }
 

@@ -60,7 +60,7 @@ impl Holders {
             age_sec: snapshot.as_ref().map(|s| age(s.synced_at, session.call.run.clock.now())),
             pool: found.name,
         };
-        Outcome::of(&output)?.paged(&output.holders, &output.end, self.paging.csv)
+        Outcome::list(output, |output| (&output.holders, &output.end), self.paging.csv)
     }
 }
 

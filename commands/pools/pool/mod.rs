@@ -60,7 +60,7 @@ impl List {
         let (pools, end) = self.paging.window().of_whole(pools, |pool| pool.name.clone())?;
         let pools = pools.iter().map(|pool| PoolView::new(pool, snapshots.get(&pool.id), now)).collect();
         let output = ListOutput { pools, end };
-        Outcome::of(&output)?.paged(&output.pools, &output.end, self.paging.csv)
+        Outcome::list(output, |output| (&output.pools, &output.end), self.paging.csv)
     }
 }
 
@@ -103,7 +103,7 @@ impl Position {
         let member = pool::find_member(look.conn(), &self.member)?;
         let position = reward::position(look.conn(), &found, &member)?;
         let now = session.call.run.clock.now();
-        Outcome::of(&PositionOutput {
+        Ok(Outcome::of(PositionOutput {
             member: member.address.to_string(),
             member_name: member.name,
             pool: found.name.clone(),
@@ -116,7 +116,7 @@ impl Position {
             last_deposit_block: position.last_deposit.map(|deposit| deposit.block),
             age_sec: position.snapshot.as_ref().map(|s| age(s.synced_at, now)),
             view: position.snapshot.as_ref().map(app::pools::views::stamp),
-        })
+        }))
     }
 }
 
@@ -163,7 +163,7 @@ impl Show {
         let look = state.look()?;
         let found = pool::find(look.conn(), &self.pool)?;
         let open = alert::list(look.conn(), Subject::Pool(found.id, &found.name), None)?;
-        Outcome::of(&ShowOutput {
+        Ok(Outcome::of(ShowOutput {
             pool: PoolView::of(look.conn(), &found, session.call.run.clock.now())?,
             share_symbol: found.share_symbol.clone(),
             deploy_block: found.deploy_block,
@@ -182,7 +182,7 @@ impl Show {
                     exchange_rate: Quantity::new(point.rate_e18, E18, ""),
                 })
                 .collect(),
-        })
+        }))
     }
 }
 

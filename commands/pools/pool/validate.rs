@@ -64,7 +64,7 @@ impl ValidateDeposit {
             age_sec: read_at.map(|then| age(then, now)),
         };
         let finding = output.verdict.finding(&output.what());
-        Ok(Outcome::of(&output)?.but(finding))
+        Ok(Outcome::of(output).but(finding))
     }
 }
 
@@ -118,7 +118,7 @@ impl ValidateWithdrawal {
             age_sec: snapshot.as_ref().map(|s| age(s.synced_at, now)),
         };
         let finding = output.verdict.finding(&output.what());
-        Ok(Outcome::of(&output)?.but(finding))
+        Ok(Outcome::of(output).but(finding))
     }
 }
 

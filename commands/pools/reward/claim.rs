@@ -32,7 +32,7 @@ impl PendingCommand {
             Some(member) => self.of_one(conn, &pool::find_member(conn, member)?, only.as_ref())?,
             None => self.of_all(conn, only.as_ref())?,
         };
-        Outcome::of(&output)?.paged(&output.pending, &output.end, self.paging.csv)
+        Outcome::list(output, |output| (&output.pending, &output.end), self.paging.csv)
     }
 
     fn of_one(&self, conn: &Connection, member: &Member, only: Option<&Pool>) -> Result<PendingOutput> {
@@ -141,7 +141,7 @@ impl Claim {
             if reward::pending(state.conn(), &member, only.as_ref())?.is_empty() {
                 // Nothing to do needs no lock and no consent.
                 let member = member.address.to_string();
-                return Outcome::of(&ClaimOutput { member, credited: Vec::new(), exported, event: None });
+                return Ok(Outcome::of(ClaimOutput { member, credited: Vec::new(), exported, event: None }));
             }
             (member, only, exported)
         };
@@ -157,12 +157,12 @@ impl Claim {
                 reward::claim(work, &agreed, &member, only.as_ref(), &pending)
             })
         })?;
-        Outcome::of(&ClaimOutput {
+        Ok(Outcome::of(ClaimOutput {
             member: member.address.to_string(),
             credited: claimed.credited.into_iter().map(PendingView::from).collect(),
             exported,
             event: claimed.event,
-        })
+        }))
     }
 }
 

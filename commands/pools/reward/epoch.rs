@@ -67,7 +67,7 @@ impl List {
         let (rows, end) = window.page(rows, total, |row| cursor(row.epoch.start, row.pool_id));
         let views = rows.iter().map(|row| EpochView::of(conn, &pool_of(&pools, row)?, row));
         let output = ListOutput { epochs: views.collect::<Result<_>>()?, end };
-        Outcome::of(&output)?.paged(&output.epochs, &output.end, self.paging.csv)
+        Outcome::list(output, |output| (&output.epochs, &output.end), self.paging.csv)
     }
 }
 
@@ -105,7 +105,7 @@ impl Show {
         let look = state.look()?;
         let row = reward::epoch(look.conn(), self.epoch)?;
         let pool = pool_of(&pool::list(look.conn())?, &row)?;
-        Outcome::of(&EpochView::of(look.conn(), &pool, &row)?)
+        Ok(Outcome::of(EpochView::of(look.conn(), &pool, &row)?))
     }
 }
 
@@ -182,7 +182,7 @@ impl Create {
             })
             .await
         })?;
-        Outcome::of(&output)
+        Ok(Outcome::of(output))
     }
 }
 
@@ -229,7 +229,7 @@ impl Distribute {
                 let already = named.map(|row| {
                     EpochView::of(state.conn(), &pool_of(&pool::list(state.conn())?, &row)?, &row)
                 });
-                return Outcome::of(&NothingOutput { already: already.transpose()? });
+                return Ok(Outcome::of(NothingOutput { already: already.transpose()? }));
             }
             named.map(|row| (row.pool_id, row.id))
         };
@@ -250,8 +250,8 @@ impl Distribute {
                 .map_err(|e| e.context("cannot distribute rewards"))
         })?;
         match report {
-            Some(report) => Outcome::document(&report),
-            None => Outcome::of(&NothingOutput { already: None }),
+            Some(report) => Ok(Outcome::document(report)),
+            None => Ok(Outcome::of(NothingOutput { already: None })),
         }
     }
 }

@@ -71,7 +71,7 @@ impl ExportCommand {
             let text = String::from_utf8(text).map_err(|e| broken(&e))?;
             output.lines = text.lines().map(str::to_owned).collect();
         }
-        Ok(Outcome::of(&output)?.file(is_stdout && !self.dry.dry_run))
+        Ok(Outcome::of(output).file(is_stdout && !self.dry.dry_run))
     }
 
     /// A file that was not written: the tree is recorded before its proofs leave the program.

@@ -69,7 +69,7 @@ impl SetWeight {
             replaces: set.replaced.map(ppm),
             pool: found.name,
         };
-        Ok(Outcome::of(&output)?.warn(unpaid))
+        Ok(Outcome::of(output).warn(unpaid))
     }
 }
 
@@ -113,7 +113,7 @@ impl Weights {
                 next_block: row.next.map(|(block, _)| block),
             })
         });
-        Outcome::of(&WeightsOutput { weights: weights.collect() })
+        Ok(Outcome::of(WeightsOutput { weights: weights.collect() }))
     }
 }
 
@@ -158,7 +158,7 @@ impl Cycle {
                 .await
                 .map_err(|e| e.context("cannot distribute rewards"))
         })?;
-        Outcome::document(&report)
+        Ok(Outcome::document(report))
     }
 }
 
@@ -208,7 +208,7 @@ impl Apr {
         let look = state.look()?;
         let pools = pool::select(look.conn(), &self.pools)?;
         let found = reward::outlook(look.conn(), &app.config, pools, session.call.run.clock.now())?;
-        Outcome::of(&AprOutput { pools: found.into_iter().map(AprView::from).collect() })
+        Ok(Outcome::of(AprOutput { pools: found.into_iter().map(AprView::from).collect() }))
     }
 }
 

@@ -49,7 +49,7 @@ impl Verify {
             })?
         };
         let failure = failure(&found);
-        Ok(Outcome::of(&VerifyOutput::of(conn, found)?)?.but(failure))
+        Ok(Outcome::of(VerifyOutput::of(conn, found)?).but(failure))
     }
 
     fn subjects(&self, conn: &Connection) -> Result<Vec<Subject>> {

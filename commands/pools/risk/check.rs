@@ -36,9 +36,9 @@ impl Check {
         match self.check(session) {
             Ok((view, checks)) if self.nagios => {
                 let probe = probe(&checks);
-                Ok(outcome(view, checks)?.probe(probe))
+                Ok(outcome(view, checks).probe(probe))
             }
-            Ok((view, checks)) => outcome(view, checks),
+            Ok((view, checks)) => Ok(outcome(view, checks)),
             Err(e) if !self.nagios => Err(e),
             Err(e) => Ok(Outcome::failed(e.clone()).probe(Probe::failed(SERVICE, &e))),
         }
@@ -52,7 +52,7 @@ impl Check {
     }
 }
 
-fn outcome(view: Option<ViewStamp>, checks: Vec<PoolCheck>) -> Result<Outcome> {
+fn outcome(view: Option<ViewStamp>, checks: Vec<PoolCheck>) -> Outcome {
     let warnings: Vec<String> = checks
         .iter()
         .filter(|check| check.limits == Limits::Older)
@@ -72,7 +72,7 @@ fn outcome(view: Option<ViewStamp>, checks: Vec<PoolCheck>) -> Result<Outcome> {
             rules: check.results.into_iter().map(|(rule, verdict)| RuleView { rule, verdict }).collect(),
         })
         .collect();
-    Ok(Outcome::of(&CheckOutput { view, pools })?.warn(warnings).gauges(gauges).but(failure))
+    Outcome::of(CheckOutput { view, pools }).warn(warnings).gauges(gauges).but(failure)
 }
 
 /// That a pool has no limits, with what sets some.

@@ -80,7 +80,7 @@ impl Show {
         let state = app.read()?;
         let look = state.look()?;
         let pools = pool::select(look.conn(), &self.pools)?;
-        Outcome::of(&ShowOutput::of(look.conn(), &pools, None, session.call.run.clock.now())?)
+        Ok(Outcome::of(ShowOutput::of(look.conn(), &pools, None, session.call.run.clock.now())?))
     }
 }
 
@@ -128,6 +128,6 @@ impl Fetch {
             Ok((ShowOutput::of(work.state.conn(), &pools, view, now)?, failures))
         })?;
         let failure = partly(pools.len() - failures.len(), &failures, "pools");
-        Ok(Outcome::of(&output)?.but(failure))
+        Ok(Outcome::of(output).but(failure))
     }
 }

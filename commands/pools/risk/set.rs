@@ -89,7 +89,7 @@ impl Set {
         } else {
             app.write(self.dry.dry_run, |work| set(work, &change))?
         };
-        Outcome::of(&SetOutput { changed, risk })
+        Ok(Outcome::of(SetOutput { changed, risk }))
     }
 
     /// A change with the limits that were typed, in the units of the pool's asset.
@@ -210,7 +210,7 @@ impl What {
             }
             Ok(output)
         })?;
-        Outcome::of(&output)
+        Ok(Outcome::of(output))
     }
 }
 

@@ -58,7 +58,7 @@ impl Check {
             )
             .hint("keep the file, and compare it with a backup: poolctl state restore FILE")
         });
-        Ok(Outcome::of(&CheckOutput { path: app.state_path.clone(), report })?.but(failure))
+        Ok(Outcome::of(CheckOutput { path: app.state_path.clone(), report }).but(failure))
     }
 }
 
@@ -111,7 +111,7 @@ impl Backup {
             }
             Output::File(path) => state::backup(state.conn(), path, check::must_be_sound)?,
         };
-        Outcome::of(&BackupOutput { report, is_stdout: place == Output::Stdout })
+        Ok(Outcome::of(BackupOutput { report, is_stdout: place == Output::Stdout }))
     }
 }
 
@@ -150,7 +150,7 @@ impl Restore {
         let inspected = state::inspect(&source, check::must_be_sound)?;
         if self.dry_run.dry_run {
             session.call.set_dry_run();
-            return Outcome::of(&RestoreOutput { source, report: inspected, replaced: None });
+            return Ok(Outcome::of(RestoreOutput { source, report: inspected, replaced: None }));
         }
         let path = App::absolute(&app.state_path)?;
         // Only the token's being given matters here: the lock below is what permits to write.
@@ -174,7 +174,7 @@ impl Restore {
             let what = json!({ "source": source, "sha256": inspected.sha256, "replaced": replaced });
             tx.event("state.restored", &path.to_string_lossy(), &what)
         })?;
-        Outcome::of(&RestoreOutput { source, report, replaced })
+        Ok(Outcome::of(RestoreOutput { source, report, replaced }))
     }
 }
 
@@ -213,7 +213,7 @@ impl Migrate {
             app.write(false, |_| Ok(()))?;
         }
         let path = app.state_path.clone();
-        Outcome::of(&MigrateOutput { path, from, to: state::SCHEMA_VERSION, steps })
+        Ok(Outcome::of(MigrateOutput { path, from, to: state::SCHEMA_VERSION, steps }))
     }
 }
 
@@ -237,7 +237,7 @@ impl PathCommand {
     fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open_lenient(session)?;
         let path = App::absolute(&app.state_path)?;
-        Outcome::of(&PathOutput { exists: path.exists(), path })
+        Ok(Outcome::of(PathOutput { exists: path.exists(), path }))
     }
 }
 

@@ -51,7 +51,7 @@ impl Prune {
             state::check_age(self.older_than)?;
             app.write(false, |work| state::prune(work, self.older_than, target.as_deref()))?
         };
-        Outcome::of(&PruneOutput { path: App::absolute(&app.state_path)?, report, dry_run })
+        Ok(Outcome::of(PruneOutput { path: App::absolute(&app.state_path)?, report, dry_run }))
     }
 }
 

@@ -2,8 +2,9 @@
 
 use super::reward_split::{RewardSplit, ratio};
 use base::{Code, Error, Result, counted, say};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 use serde_json::{Map, Value, json};
+use state::rows::Row;
 use state::{Named, Tx, check_name, resolve, rows};
 use uuid::Uuid;
 

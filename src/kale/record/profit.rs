@@ -5,8 +5,9 @@ use crate::farmers::poolers::{self, Pooler};
 use base::amount::{Base, Delta, parse_base};
 use base::clock::Clock;
 use base::{Error, Result};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 use state::columns::at;
+use state::rows::Row;
 use state::{OwnerKind, rows};
 use std::collections::{BTreeMap, HashMap};
 

@@ -2,6 +2,7 @@
 //! on rows, or stand in their place.
 
 use super::steps::{self, SCHEMA};
+use crate::rows;
 use base::{Code, Error, Result, say};
 use rusqlite::Connection;
 use std::collections::BTreeSet;
@@ -52,9 +53,9 @@ const STORED: &str = "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL
 /// Whether a file stands as the schema of today made it, which nearly all do: each opening asks.
 fn is_verbatim(conn: &Connection) -> Result<bool> {
     let mut statement = conn.prepare(STORED)?;
-    let mut rows = statement.query([])?;
+    let mut rows = rows::of(&mut statement, [])?;
     let mut rest = SCHEMA;
-    while let Some(row) = rows.next()? {
+    while let Some(row) = &rows.next()? {
         let sql = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
         match comments_aside(rest).strip_prefix(sql).and_then(|rest| rest.strip_prefix(';')) {
             Some(after) => rest = after,
@@ -75,9 +76,9 @@ fn comments_aside(script: &str) -> &str {
 /// The statements that [`STORED`] finds.
 pub(super) fn stored(conn: &Connection) -> Result<BTreeSet<String>> {
     let mut statement = conn.prepare(STORED)?;
-    let mut rows = statement.query([])?;
+    let mut rows = rows::of(&mut statement, [])?;
     let mut found = BTreeSet::new();
-    while let Some(row) = rows.next()? {
+    while let Some(row) = &rows.next()? {
         found.extend(statements(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?));
     }
     Ok(found)

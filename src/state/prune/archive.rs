@@ -4,11 +4,12 @@ use super::select::{Cut, Selection};
 use super::tables::{Copying, Counts, EVENTS, Sink, TABLES};
 use crate::columns::only;
 use crate::file::{ARCHIVE_ID, digest, io_error, sibling, stamped};
+use crate::rows::Row;
 use crate::{Run, State, events, rows};
 use base::clock::Clock;
 use base::{Code, Error, Result, Stop, files, say};
 use rusqlite::types::Value;
-use rusqlite::{Connection, OpenFlags, Row, params};
+use rusqlite::{Connection, OpenFlags, params};
 use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
 
@@ -141,8 +142,8 @@ fn build(state: &Connection, archive: &Connection) -> Result<()> {
 fn describe(state: &Connection, archive: &Connection, cut: &Cut, run: &Run) -> Result<()> {
     let mut insert = archive.prepare("INSERT INTO meta VALUES (?1, ?2)")?;
     let mut facts = state.prepare("SELECT key, value FROM meta")?;
-    let mut facts = facts.query([])?;
-    while let Some(row) = facts.next()? {
+    let mut facts = rows::of(&mut facts, [])?;
+    while let Some(row) = &facts.next()? {
         let (key, value): (String, String) = (row.get("key")?, row.get("value")?);
         insert.execute(params![key, value])?;
     }
@@ -150,8 +151,8 @@ fn describe(state: &Connection, archive: &Connection, cut: &Cut, run: &Run) -> R
         "SELECT 'first' AS place, id, hash FROM events WHERE id = (SELECT min(id) FROM events)
          UNION ALL SELECT 'last', id, hash FROM events WHERE id = (SELECT max(id) FROM events)",
     )?;
-    let mut ends = ends.query([])?;
-    while let Some(row) = ends.next()? {
+    let mut ends = rows::of(&mut ends, [])?;
+    while let Some(row) = &ends.next()? {
         let (place, id, hash): (String, i64, String) = (row.get("place")?, row.get("id")?, row.get("hash")?);
         insert.execute(params![format!("prune_{place}_event"), format!("{id}:{hash}")])?;
     }
@@ -182,8 +183,8 @@ fn check(draft: &Path, counts: &Counts) -> Result<()> {
     }
     let [events, ..] = &TABLES;
     let mut statement = conn.prepare(&events.all())?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
+    let mut rows = rows::of(&mut statement, [])?;
+    while let Some(row) = &rows.next()? {
         if !events::is_intact(row)? {
             return bad(format!(
                 "event {}: its hash does not fit its contents, in the state neither",

@@ -12,11 +12,12 @@ use super::tables::{
 };
 use crate::columns::at;
 use crate::pruned::{self, Run};
+use crate::rows::{self, Row};
 use crate::{Permit, State, Tx};
 use base::amount::Delta;
 use base::{Code, Error, Progress, Result, Stop, say};
 use rusqlite::types::Value;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 use serde_json::{Map, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
@@ -72,8 +73,8 @@ fn entries_of(archive: &Connection, events: &[&Archived]) -> Result<Forward> {
     let mut statement = archive.prepare_cached("SELECT * FROM ledger_entries WHERE event_id = ?1")?;
     let mut forward = Forward { entries: Vec::new(), sums: BTreeMap::new() };
     for event in events {
-        let mut rows = statement.query([event.id])?;
-        while let Some(row) = rows.next()? {
+        let mut rows = rows::of(&mut statement, [event.id])?;
+        while let Some(row) = &rows.next()? {
             let sum = forward.sums.entry(row.get("account_id")?).or_default();
             *sum = sum.checked_add(at(row, "amount")?).ok_or_else(pruned::overflow)?;
             forward.entries.push(kept(ENTRIES, row)?);
@@ -154,8 +155,8 @@ fn pail(conn: &Connection, archive: &Connection, event: &Archived, counts: &mut 
         (HARVESTS, "SELECT * FROM harvests WHERE block_index = ?1 AND farmer_id = ?2", 7),
     ] {
         let mut statement = archive.prepare_cached(sql)?;
-        let mut rows = statement.query(params![event.block, event.farmer])?;
-        while let Some(row) = rows.next()? {
+        let mut rows = rows::of(&mut statement, params![event.block, event.farmer])?;
+        while let Some(row) = &rows.next()? {
             operations.extend(row.get::<_, Option<i64>>(column)?);
             if delete(conn, table, &kept(table, row)?)? {
                 counts.add(table);
@@ -164,8 +165,8 @@ fn pail(conn: &Connection, archive: &Connection, event: &Archived, counts: &mut 
     }
     let mut statement = archive.prepare_cached("SELECT * FROM operations WHERE id = ?1")?;
     for id in operations {
-        let mut rows = statement.query([id])?;
-        while let Some(row) = rows.next()? {
+        let mut rows = rows::of(&mut statement, [id])?;
+        while let Some(row) = &rows.next()? {
             operation(conn, archive, &kept(OPERATIONS, row)?, counts)?;
         }
     }
@@ -178,8 +179,8 @@ fn operation(conn: &Connection, archive: &Connection, row: &[Value], counts: &mu
         return Ok(());
     }
     let mut statement = archive.prepare_cached("SELECT * FROM operation_attempts WHERE operation_id = ?1")?;
-    let mut attempts = statement.query(params![row.first()])?;
-    while let Some(attempt) = attempts.next()? {
+    let mut attempts = rows::of(&mut statement, params![row.first()])?;
+    while let Some(attempt) = &attempts.next()? {
         if delete(conn, ATTEMPTS, &kept(ATTEMPTS, attempt)?)? {
             counts.add(ATTEMPTS);
         }
@@ -193,7 +194,7 @@ fn operation(conn: &Connection, archive: &Connection, row: &[Value], counts: &mu
 /// What is left of one table, in steps.
 fn rest(state: &mut State, permit: Permit<'_>, source: &Source<'_>, table: usize, stop: &Stop) -> Result<()> {
     let mut statement = source.archive.prepare(&TABLES[table].all())?;
-    let mut rows_left = statement.query([])?;
+    let mut rows_left = rows::of(&mut statement, [])?;
     let mut more = true;
     while more {
         state.write(permit, |tx| {
@@ -203,8 +204,8 @@ fn rest(state: &mut State, permit: Permit<'_>, source: &Source<'_>, table: usize
                     more = false;
                     break;
                 };
-                let pail = pail_of(table, row)?;
-                let row = kept(table, row)?;
+                let pail = pail_of(table, &row)?;
+                let row = kept(table, &row)?;
                 let stays = match pail {
                     Some(pail) => out.keeps(tx.conn(), &pail)?,
                     None => table == SNAPSHOTS && !is_past(tx.conn(), integer(&row, 0), integer(&row, 1))?,

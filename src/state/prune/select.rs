@@ -7,9 +7,10 @@ use super::tables::{
 };
 use crate::columns::only;
 use crate::rows;
+use crate::rows::Row;
 use base::clock::Clock;
 use base::{Code, Error, Result, Stop, say};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::{HashMap, HashSet};
 
 /// What decides whether an event of a kind goes.
@@ -222,8 +223,8 @@ impl<'a> Selection<'a> {
             ),
         ] {
             let mut statement = self.conn.prepare(sql)?;
-            let mut rows = statement.query([self.cut.end_block])?;
-            while let Some(row) = rows.next()? {
+            let mut rows = rows::of(&mut statement, [self.cut.end_block])?;
+            while let Some(row) = &rows.next()? {
                 let (farmer, block, at): (String, i64, i64) =
                     (row.get("farmer_id")?, row.get("block_index")?, row.get("at")?);
                 if self.verdict(&farmer, block)?.goes(at < self.cut.before) {
@@ -261,8 +262,8 @@ impl<'a> Selection<'a> {
         )?;
         let mut attempts =
             self.conn.prepare("SELECT * FROM operation_attempts WHERE operation_id = ?1 ORDER BY attempt")?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
+        let mut rows = rows::of(&mut statement, [])?;
+        while let Some(row) = &rows.next()? {
             let (id, kind, state): (i64, String, String) =
                 (row.get("id")?, row.get("kind")?, row.get("state")?);
             let (planned, settled): (i64, Option<i64>) = (row.get("planned_at")?, row.get("settled_at")?);
@@ -283,8 +284,8 @@ impl<'a> Selection<'a> {
                 _ => Retention::Never,
             };
             if verdict.goes(verdict == Retention::Never && !self.is_wanted(id)?) {
-                let mut found = attempts.query([id])?;
-                while let Some(attempt) = found.next()? {
+                let mut found = rows::of(&mut attempts, [id])?;
+                while let Some(attempt) = &found.next()? {
                     sink.take(ATTEMPTS, attempt)?;
                 }
                 sink.take(OPERATIONS, row)?;
@@ -315,8 +316,8 @@ impl<'a> Selection<'a> {
         )?;
         let mut entries =
             self.conn.prepare("SELECT * FROM ledger_entries WHERE event_id = ?1 ORDER BY line")?;
-        let mut rows = statement.query([last.unwrap_or(0)])?;
-        while let Some(row) = rows.next()? {
+        let mut rows = rows::of(&mut statement, [last.unwrap_or(0)])?;
+        while let Some(row) = &rows.next()? {
             let (id, at, kind): (i64, String, String) = (row.get("id")?, row.get("at")?, row.get("kind")?);
             let is_it = |(_, kinds): &&(By, &str)| kinds.split(' ').any(|routine| routine == kind);
             let Some((by, _)) = ROUTINE.iter().find(is_it) else { continue };
@@ -343,8 +344,8 @@ impl<'a> Selection<'a> {
             }
             self.harvests[1] += u64::from(is_harvest(&kind));
             sink.take(EVENTS, row)?;
-            let mut lines = entries.query([id])?;
-            while let Some(line) = lines.next()? {
+            let mut lines = rows::of(&mut entries, [id])?;
+            while let Some(line) = &lines.next()? {
                 sink.take(ENTRIES, line)?;
             }
             progress(1);
@@ -363,11 +364,11 @@ impl<'a> Selection<'a> {
                  (SELECT max(block_number) FROM pool_snapshots WHERE pool_id = ?1 AND block_number < ?2)
              ORDER BY block_number",
         )?;
-        let mut pools = pools.query([])?;
-        while let Some(pool) = pools.next()? {
+        let mut pools = rows::of(&mut pools, [])?;
+        while let Some(pool) = &pools.next()? {
             let (id, synced): (i64, Option<i64>) = (pool.get("id")?, pool.get("synced_block")?);
-            let mut rows = statement.query(params![id, synced.unwrap_or(0)])?;
-            while let Some(row) = rows.next()? {
+            let mut rows = rows::of(&mut statement, params![id, synced.unwrap_or(0)])?;
+            while let Some(row) = &rows.next()? {
                 if row.get::<_, i64>("synced_at")? >= self.cut.before {
                     break;
                 }
@@ -384,8 +385,8 @@ impl<'a> Selection<'a> {
             (FARM_ALERTS, "SELECT * FROM farm_alerts WHERE id > 0 ORDER BY id"),
         ] {
             let mut statement = self.conn.prepare(sql)?;
-            let mut rows = statement.query([])?;
-            while let Some(row) = rows.next()? {
+            let mut rows = rows::of(&mut statement, [])?;
+            while let Some(row) = &rows.next()? {
                 let (first_seen, closed): (i64, Option<i64>) =
                     (row.get("first_seen")?, row.get("closed_at")?);
                 if first_seen >= self.cut.before {

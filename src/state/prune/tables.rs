@@ -1,8 +1,9 @@
 //! The tables that `state prune` takes rows from, and how a row gets from one file to another and out of the state.
 
+use crate::rows::Row;
 use base::{Code, Error, Result, say};
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
-use rusqlite::{Connection, Row, Statement, params_from_iter};
+use rusqlite::{Connection, Statement, params_from_iter};
 
 /// A table, by its position in [`TABLES`].
 #[derive(Debug)]

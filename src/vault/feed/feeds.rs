@@ -7,10 +7,11 @@ use alloy::primitives::Address;
 use base::amount::{Base, to_people};
 use base::{Code, Error, Result, say};
 use evm::{At, Chain, PinnedView, ViewStamp, is_silence};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 use serde_json::json;
 use state::alert::{self, Subject};
 use state::columns::{at, maybe_at};
+use state::rows::Row;
 use state::{Named, Tx, WriteContext, resolve, rows};
 
 /// A feed as the state knows it.

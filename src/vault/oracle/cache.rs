@@ -5,8 +5,9 @@ use crate::pool::Asset;
 use base::amount::Base;
 use base::{Code, Result, clock};
 use evm::{BlockRef, ViewStamp};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 use state::columns::{at, maybe_at};
+use state::rows::Row;
 use state::{Tx, rows};
 
 /// A valid price.

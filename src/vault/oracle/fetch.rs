@@ -68,8 +68,7 @@ async fn fetch_once(
 ) -> Result<(Option<ViewStamp>, Vec<Fetched>)> {
     let sequencer = sequencer(work.config)?;
     let answers = if feeds.iter().any(|feed| feed.source.address().is_some()) {
-        let known =
-            pool::newest_known(&pool::list(work.state.conn())?).max(cache::newest(work.state.conn())?);
+        let known = pool::newest(work.state.conn())?.max(cache::newest(work.state.conn())?);
         let read = chain()?
             .view_above(at, known, async |view| {
                 let quotes = ask(view, feeds, sequencer).await?;

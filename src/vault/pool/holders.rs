@@ -4,9 +4,10 @@ use super::holdings::{Holdings, MemberId, Movement};
 use super::store::Pool;
 use base::amount::{Base, Delta, Digits};
 use base::{Code, Error, Result, counted, say};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 use state::columns::{at, db_block};
 use state::rows;
+use state::rows::Row;
 
 /// What a member holds after a change; below zero is a drift. One `is_new` has no shares yet.
 pub fn shares_after(

@@ -2,8 +2,8 @@
 
 use alloy::primitives::{Address, B256};
 use base::{Error, Result};
-use rusqlite::Row;
 use state::columns::maybe_at;
+use state::rows::Row;
 
 /// What a contract is.
 #[derive(Debug, Clone, PartialEq, Eq)]

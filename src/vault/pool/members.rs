@@ -4,9 +4,10 @@ use super::store::Pool;
 use alloy::primitives::Address;
 use base::amount::Base;
 use base::{Code, Error, Result};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 use serde_json::json;
 use state::columns::at;
+use state::rows::Row;
 use state::{Named, Tx, check_words, resolve, rows};
 
 /// Purpose of the ledger account with what a member has and was not yet paid out.

@@ -23,6 +23,6 @@ pub use members::{
 pub use rate::underlying;
 pub use store::{
     HistoryPoint, Pool, Snapshot, Stand, active, again, by_id, find, find_active, history, holder_count,
-    is_retired, list, newest_known, rate_before, select, snapshot, snapshots, stand,
+    is_retired, list, newest, newest_known, rate_before, rewarded, select, snapshot, snapshots, stand,
 };
 pub use token::{Asset, asset, put_asset, token};

@@ -7,8 +7,9 @@ use alloy::primitives::{Address, B256};
 use base::amount::{Base, Quantity};
 use base::{Code, Error, Result, say};
 use evm::BlockRef;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 use state::columns::{at, db_block, maybe_at};
+use state::rows::Row;
 use state::{Named, resolve, rows};
 use std::collections::{HashMap, HashSet};
 
@@ -163,6 +164,15 @@ pub fn active(conn: &Connection) -> Result<Vec<Pool>> {
     Ok(pools)
 }
 
+/// The pools that are not retired and are paid rewards, or will be: those that have begun or have a weight, by id.
+pub fn rewarded(conn: &Connection) -> Result<Vec<Pool>> {
+    let sql = format!(
+        "{POOL} WHERE p.retired_at IS NULL AND (p.reward_cursor_block IS NOT NULL
+             OR EXISTS (SELECT 1 FROM pool_reward_weights w WHERE w.pool_id = p.id)) ORDER BY p.id"
+    );
+    rows::all(conn, &sql, [], read_pool)
+}
+
 /// A pool by its name, its address or the beginning of that; an error has the nearest name there is.
 pub fn find(conn: &Connection, name: &str) -> Result<Pool> {
     by_id(conn, resolve(conn, Named::Pool, name)?)
@@ -227,7 +237,14 @@ pub fn select(conn: &Connection, names: &[String]) -> Result<Vec<Pool>> {
     Ok(pools)
 }
 
-/// The highest block that anything is known of from these pools: an endpoint below it lags.
+/// The highest block that anything is known of from any pool: an endpoint below it lags.
+pub fn newest(conn: &Connection) -> Result<u64> {
+    let sql =
+        "SELECT max(max(deploy_block, coalesce(synced_block, 0), coalesce(cursor_block, 0))) FROM pools";
+    Ok(rows::one::<Option<u64>>(conn, sql, [])?.unwrap_or_default())
+}
+
+/// The same of these pools.
 pub fn newest_known(pools: &[Pool]) -> u64 {
     let known = |pool: &Pool| {
         let cursor = pool.cursor.map(|(block, _)| block);

@@ -5,9 +5,10 @@ use super::store::{self, account};
 use crate::pool::{AVAILABLE, Member, Pool};
 use base::amount::{Base, Delta, Quantity};
 use base::{Code, Error, Result};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 use serde_json::json;
 use state::columns::at;
+use state::rows::Row;
 use state::{Line, OwnerKind, Tx, ValuePermit, WriteContext, rows};
 use std::collections::BTreeMap;
 
@@ -100,10 +101,10 @@ pub fn pending_of_all(
              AND x.epoch_id IS NULL
          ORDER BY r.member_id, r.epoch_id";
     let mut statement = conn.prepare_cached(sql)?;
-    let mut rows = statement.query(params![after, pool.map(|pool| pool.id)])?;
+    let mut rows = rows::of(&mut statement, params![after, pool.map(|pool| pool.id)])?;
     let mut found: Vec<(Member, Sums)> = Vec::new();
     let most = usize::try_from(limit).unwrap_or(usize::MAX);
-    while let Some(row) = rows.next()? {
+    while let Some(row) = &rows.next()? {
         let id: i64 = row.get("member_id")?;
         if found.last().is_none_or(|(member, _)| member.id != id) {
             if found.len() == most {

@@ -165,7 +165,7 @@ async fn run(
     let mut last = None;
     let done = state::anew_async(async || {
         last = None;
-        let known = pool::newest_known(&pool::list(work.state.conn())?);
+        let known = pool::newest(work.state.conn())?;
         let report = chain
             .view_above(at, known, async |view| {
                 one_view(work, view, scope, token.as_ref(), &mut so_far).await
@@ -272,7 +272,7 @@ async fn one_view(
     let version = version(conn)?;
     let (terms, timelines, claimants) = (schedule(conn)?, self::timelines(conn)?, claimants(conn)?);
     let plan = Plan { terms, timelines, claimants, scope, last_final, version };
-    let pools: Vec<Pool> = pool::active(conn)?.into_iter().filter(|p| p.reward_cursor.is_some()).collect();
+    let pools: Vec<Pool> = pool::rewarded(conn)?.into_iter().filter(|p| p.reward_cursor.is_some()).collect();
     let mut failures: HashMap<i64, Error> = HashMap::new();
     let mut due: Vec<Pool> = Vec::new();
     for pool in &pools {
@@ -295,7 +295,7 @@ async fn one_view(
             |timeline: &Timeline| timeline.joins(&plan.terms, pool.reward_genesis.unwrap_or_default());
         pool.reward_cursor.or_else(|| timelines.get(&pool.id).and_then(joins))
     };
-    let pools = pool::active(work.state.conn())?.into_iter();
+    let pools = pool::rewarded(work.state.conn())?.into_iter();
     let shown = |pool: &Pool| match scope {
         Scope::All(_) => begins(pool).is_some(),
         Scope::Manual(_) => done.contains_key(&pool.id) || failures.contains_key(&pool.id),
@@ -345,7 +345,7 @@ fn begin(
             return Ok(Vec::new());
         }
         pool::put_asset(conn, asset)?;
-        prepare(tx, &terms, &pool::active(conn)?, head, from)
+        prepare(tx, &terms, &pool::rewarded(conn)?, head, from)
     })
 }
 

@@ -8,9 +8,10 @@ use crate::pool::{Asset, Pool};
 use alloy::primitives::B256;
 use base::amount::Base;
 use base::{Code, Error, Result, say};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 use state::columns::{at, db_block, maybe_at, stored};
 use state::rows;
+use state::rows::Row;
 use strum::{EnumString, VariantNames};
 
 /// Who made an epoch.

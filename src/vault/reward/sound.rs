@@ -7,8 +7,9 @@ use super::store::{CARRY, EmissionRow, account, carry_into, claimants, read_emis
 use crate::pool::{AVAILABLE, Member, Pool};
 use base::amount::{Base, Delta};
 use base::{Code, Error, Remedy, Result};
-use rusqlite::{Connection, Row, params};
-use state::columns::{at, only};
+use rusqlite::{Connection, params};
+use state::columns::at;
+use state::rows::Row;
 use state::{OwnerKind, balance, derived_balance, rows};
 
 /// What an epoch gave and what it left, which must conserve what was given.
@@ -142,7 +143,7 @@ pub(super) fn before_claim(conn: &Connection, member: &Member, pool: Option<&Poo
     })?;
     let sql = "SELECT asset FROM ledger_accounts WHERE owner_kind = 'member' AND owner = ?1 AND purpose = ?2";
     rows::each(conn, sql, params![owner, AVAILABLE], |row| {
-        let account = account(OwnerKind::Member, &owner, AVAILABLE, &only::<String>(row)?);
+        let account = account(OwnerKind::Member, &owner, AVAILABLE, &row.get::<_, String>(0)?);
         let (held, derived) = (balance(conn, &account)?, derived_balance(conn, &account)?);
         if held == derived {
             return Ok(());

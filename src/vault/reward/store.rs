@@ -7,8 +7,9 @@ use super::timeline::Timeline;
 use crate::pool::{self, Deposit, Member, Pool, Snapshot, underlying};
 use base::amount::{Base, Quantity};
 use base::{Code, Error, Result};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 use state::columns::{at, db_block};
+use state::rows::Row;
 use state::{Account, OwnerKind, rows};
 use std::collections::{BTreeMap, HashMap};
 
@@ -198,11 +199,11 @@ pub fn timelines(conn: &Connection) -> Result<HashMap<i64, Timeline>> {
     for row in created(conn)? {
         timelines.entry(row.pool_id).or_default().created.push(row);
     }
-    for pool in pool::list(conn)? {
-        if pool.reward_cursor.is_some() {
-            timelines.entry(pool.id).or_default().cursor = pool.reward_cursor;
-        }
-    }
+    let begun = "SELECT id, reward_cursor_block FROM pools WHERE reward_cursor_block IS NOT NULL";
+    rows::each(conn, begun, [], |row| {
+        timelines.entry(row.get("id")?).or_default().cursor = row.get("reward_cursor_block")?;
+        Ok(())
+    })?;
     Ok(timelines)
 }
 

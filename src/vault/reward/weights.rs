@@ -60,7 +60,7 @@ async fn set_once(
     let head = if schedule(work.state.conn())?.is_empty() {
         None
     } else {
-        let known = pool::newest_known(&pool::list(work.state.conn())?);
+        let known = pool::newest(work.state.conn())?;
         Some(chain()?.view_above(At::Latest, known, async |view| Ok(view.block().number)).await?)
     };
     work.state.write(work.permit, |tx| {

@@ -292,9 +292,9 @@ fn holders(conn: &Connection, pool: &Pool, corrections: &[Correction]) -> Result
     )?;
     let mut found = Vec::with_capacity(gains.len());
     for (address, gain) in gains {
-        let mut known = member.query(params![pool.id, address.to_string()])?;
+        let mut known = rows::of(&mut member, params![pool.id, address.to_string()])?;
         let (name, before) = match known.next()? {
-            Some(row) => (row.get("name")?, maybe_at(row, "shares")?.unwrap_or(Base::ZERO)),
+            Some(row) => (row.get("name")?, maybe_at(&row, "shares")?.unwrap_or(Base::ZERO)),
             None => (None, Base::ZERO),
         };
         let after = moved(before, gain).ok_or_else(|| below_zero(address))?;

@@ -4,10 +4,11 @@ use crate::pool::{Member, Pool};
 use alloy::primitives::B256;
 use base::amount::Base;
 use base::{Code, Error, Result, say};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 use schemars::JsonSchema;
 use serde::Serialize;
 use state::columns::{at, maybe_at};
+use state::rows::Row;
 use state::{Tx, rows};
 use strum::{EnumString, IntoStaticStr, VariantNames};
 

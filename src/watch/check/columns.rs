@@ -7,10 +7,11 @@ use base::{Code, Error, Result};
 use evm::Evm;
 use kale::plan::Plan;
 use outbox::Chain;
+use rusqlite::Connection;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Row};
 use state::can_go_on;
 use state::columns::{only, stored};
+use state::rows::{self, Row};
 use stellar::submit::Stellar;
 use vault::{pool, reward};
 
@@ -105,8 +106,8 @@ pub(super) fn columns(conn: &Connection) -> Result<Vec<String>> {
         let mut statement = conn.prepare(&format!("SELECT * FROM {table}"))?;
         let columns: Vec<(String, Option<Form>)> =
             statement.column_names().map(|name| (name.to_owned(), form(&table, name))).collect();
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
+        let mut rows = rows::of(&mut statement, [])?;
+        while let Some(row) = &rows.next()? {
             for (i, (column, form)) in columns.iter().enumerate() {
                 if let Some(odd) = oddity(row, i, *form) {
                     found.push(format!("{table} ({}), {column}: {odd}", shown(row, columns.len())));

@@ -4,8 +4,9 @@ use super::groups::{Groups, side_by_side};
 use super::{add, each};
 use base::amount::Delta;
 use base::{Result, counted};
-use rusqlite::{Connection, Row, Statement};
+use rusqlite::{Connection, Statement};
 use state::columns::{at, stored};
+use state::rows::{self, Row};
 use std::collections::BTreeMap;
 
 type Pail = (String, i64);
@@ -87,19 +88,19 @@ pub(super) fn harvests_equal_credits(conn: &Connection) -> Result<Vec<String>> {
         "SELECT subject, json_extract(payload, '$.block') AS block, id FROM events
          WHERE kind IN ('harvest.harvested', 'harvest.harvested_elsewhere') ORDER BY subject, block, id",
     )?;
-    let mut events = events.query([])?;
+    let mut events = rows::of(&mut events, [])?;
     // Harvests come by the hundred thousand: these are read by position.
     let mut next_event = || -> Result<Option<(Pail, i64)>> {
         let Some(row) = events.next()? else { return Ok(None) };
-        Ok(Some((pail(row)?, row.get(2)?)))
+        Ok(Some((pail(&row)?, row.get(2)?)))
     };
     let mut harvests = conn.prepare(
         "SELECT farmer_id, block_index, stake, reward FROM harvests
          WHERE outcome <> 'failed' AND outcome <> 'lost' ORDER BY farmer_id, block_index",
     )?;
-    let mut harvests = harvests.query([])?;
+    let mut harvests = rows::of(&mut harvests, [])?;
     let mut booked = next_event()?;
-    while let Some(row) = harvests.next()? {
+    while let Some(row) = &harvests.next()? {
         let (pail, stake, reward) = (pail(row)?, at(row, 2)?, at(row, 3)?);
         while let Some((other, _)) = booked.take_if(|(other, _)| *other < pail) {
             unharvested(&mut found, &other);
@@ -134,9 +135,9 @@ pub(super) fn harvests_equal_credits(conn: &Connection) -> Result<Vec<String>> {
 
 /// What an event moved: from what is at stake, and from the mint.
 fn moved_by(statement: &mut Statement<'_>, event: i64) -> Result<(Delta, Delta)> {
-    let mut rows = statement.query([event])?;
+    let mut rows = rows::of(statement, [event])?;
     let (mut stake, mut mint) = <(Delta, Delta)>::default();
-    while let Some(row) = rows.next()? {
+    while let Some(row) = &rows.next()? {
         let purpose: String = row.get("purpose")?;
         add(if purpose == "mint" { &mut mint } else { &mut stake }, at(row, "amount")?)?;
     }

@@ -2,7 +2,8 @@
 //! of the check is made of, whatever the number of rows. They come by the million: these are read by position.
 
 use base::Result;
-use rusqlite::{Row, Rows, Statement};
+use rusqlite::Statement;
+use state::rows::{self, Row, Rows};
 use std::cmp::Ordering;
 
 /// A stream of (key, value), in ascending order of its keys.
@@ -27,8 +28,8 @@ impl<'s, K: Ord, V: Default> Groups<'s, K, V> {
         key: fn(&Row<'_>) -> Result<K>,
         add: fn(&mut V, &Row<'_>) -> Result<()>,
     ) -> Result<Self> {
-        let mut groups = Self { rows: statement.query([])?, key, add, ahead: None };
-        if let Some(row) = groups.rows.next()? {
+        let mut groups = Self { rows: rows::of(statement, [])?, key, add, ahead: None };
+        if let Some(row) = &groups.rows.next()? {
             let mut first = V::default();
             add(&mut first, row)?;
             groups.ahead = Some((key(row)?, first));
@@ -39,7 +40,7 @@ impl<'s, K: Ord, V: Default> Groups<'s, K, V> {
     /// The next key, and what its rows come to.
     pub fn next(&mut self) -> Result<Option<(K, V)>> {
         let Some((key, mut value)) = self.ahead.take() else { return Ok(None) };
-        while let Some(row) = self.rows.next()? {
+        while let Some(row) = &self.rows.next()? {
             let next = (self.key)(row)?;
             if next != key {
                 let mut first = V::default();

@@ -10,12 +10,13 @@ mod withdrawals;
 
 use base::amount::{Base, Delta};
 use base::{Code, Error, Result};
+use rusqlite::Connection;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, Row};
+
 use schemars::JsonSchema;
 use serde::Serialize;
-use state::columns::only;
-use state::{brought_forward, rows, verify_chain};
+use state::rows::{self, Row};
+use state::{brought_forward, verify_chain};
 
 /// What was checked and what does not hold.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -121,7 +122,7 @@ pub fn must_be_sound(conn: &Connection) -> Result<i64> {
 fn sqlite_check(conn: &Connection, pragma: &str) -> Result<Vec<String>> {
     let own = if conn.is_readonly("main")? { may_write(conn).ok() } else { None };
     let conn = own.as_ref().unwrap_or(conn);
-    let mut found = lines(conn, &format!("PRAGMA {pragma}"), |row| Ok(only(row)?))?;
+    let mut found = lines(conn, &format!("PRAGMA {pragma}"), |row| Ok(row.get(0)?))?;
     found.retain(|line| line != "ok");
     Ok(found)
 }

@@ -4,8 +4,9 @@ use super::groups::{Groups, side_by_side};
 use super::{add, each, sum};
 use base::amount::{Base, Delta};
 use base::{Result, counted};
-use rusqlite::{Connection, Row};
+use rusqlite::Connection;
 use state::columns::{at, only};
+use state::rows::{self, Row};
 use std::collections::BTreeMap;
 
 /// Sums by asset.
@@ -186,8 +187,8 @@ pub(super) fn exports_equal_unclaimed(conn: &Connection) -> Result<Vec<String>> 
             let (id, count): (i64, i64) = (row.get("epoch_id")?, row.get("rewards")?);
             let (total, told): (Base, Option<bool>) = (at(row, "total")?, row.get("told")?);
             let (mut left, mut rows) = (Base::ZERO, 0);
-            let mut rewards = unclaimed.query([id])?;
-            while let Some(reward) = rewards.next()? {
+            let mut rewards = rows::of(&mut unclaimed, [id])?;
+            while let Some(reward) = &rewards.next()? {
                 left = sum(left, at(reward, "amount")?)?;
                 rows += 1;
             }
@@ -306,7 +307,7 @@ pub(super) fn payable_equals_unclaimed(conn: &Connection) -> Result<Vec<String>>
     )?;
     let mut unclaimed = Groups::by_id(&mut unclaimed, |sum: &mut Delta, row| add(sum, at(row, 1)?))?;
     while let Some((id, sum)) = unclaimed.next()? {
-        let mut rows = epoch.query([id])?;
+        let mut rows = rows::of(&mut epoch, [id])?;
         // Rewards without an epoch are the foreign keys' finding.
         let Some(row) = rows.next()? else { continue };
         let slot = owed.entry((row.get("address")?, row.get("asset")?, row.get("purpose")?)).or_default();

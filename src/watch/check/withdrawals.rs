@@ -5,6 +5,7 @@ use base::Result;
 use base::amount::Base;
 use rusqlite::{Connection, params};
 use state::columns::{at, only};
+use state::rows;
 use std::collections::BTreeMap;
 
 /// What a member's open withdrawals from one pool come to.
@@ -56,8 +57,8 @@ pub(super) fn reservations_fit_shares(conn: &Connection) -> Result<Vec<String>> 
              UNION ALL SELECT shares FROM share_transfers
                  WHERE pool_id = ?1 AND from_member = ?2 AND block_number > ?3",
         )?;
-        let mut rows = statement.query(params![pool, member, block])?;
-        while let Some(row) = rows.next()? {
+        let mut rows = rows::of(&mut statement, params![pool, member, block])?;
+        while let Some(row) = &rows.next()? {
             there = sum(there, at(row, "shares")?)?;
         }
         if reserved.shares > there {

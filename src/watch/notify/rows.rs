@@ -3,8 +3,9 @@
 use super::rules::{Change, Condition, Edge};
 use super::text::Notice;
 use base::{Error, Result};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 use state::columns::word;
+use state::rows::Row;
 use state::{Tx, rows};
 
 /// Why what waits for a channel is given up when that is no longer there. It says nothing of how the channel works.

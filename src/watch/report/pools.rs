@@ -3,9 +3,10 @@
 use super::{MOST_EPOCHS, MOST_HOLDERS, MOST_POINTS};
 use base::amount::{Base, Quantity};
 use base::{Error, Result};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 use state::columns::{at, db_block};
 use state::rows;
+use state::rows::Row;
 use std::collections::BTreeMap;
 use vault::pool::{self, Pool, Snapshot, underlying};
 

@@ -26,8 +26,9 @@ use crate::chain::Who;
 use crate::farmers::reward_split::RewardSplit;
 use crate::farmers::status::Status;
 use base::{Error, Result};
-use rusqlite::{Connection, Row};
+use rusqlite::Connection;
 use state::rows;
+use state::rows::Row;
 
 /// A farmer with what its plants and harvests need.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,8 +3,9 @@
 use crate::contract::BLOCK_SECONDS;
 use base::Result;
 use base::amount::Base;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 use state::columns::maybe_at;
+use state::rows::Row;
 use state::{Tx, rows};
 use std::collections::BTreeMap;
 
