@@ -209,17 +209,21 @@ pub fn find_active(conn: &Connection, name: &str) -> Result<Pool> {
     if pool.retired_at.is_some() { Err(is_retired(&pool)) } else { Ok(pool) }
 }
 
+/// Many are found faster in the whole list than one by one.
+const MANY: usize = 8;
+
 /// These pools as they are now, less those that were retired meanwhile.
 pub fn again(conn: &Connection, pools: &[Pool]) -> Result<Vec<Pool>> {
-    let mut now = pools.iter().map(|pool| by_id(conn, pool.id)).collect::<Result<Vec<Pool>>>()?;
+    let listed = if pools.len() > MANY { list(conn)? } else { Vec::new() };
+    let mut listed: HashMap<i64, Pool> = listed.into_iter().map(|pool| (pool.id, pool)).collect();
+    let now = |pool: &Pool| listed.remove(&pool.id).map_or_else(|| by_id(conn, pool.id), Ok);
+    let mut now = pools.iter().map(now).collect::<Result<Vec<Pool>>>()?;
     now.retain(|pool| pool.retired_at.is_none());
     Ok(now)
 }
 
 /// The named pools; where no name is given, all that are not retired.
 pub fn select(conn: &Connection, names: &[String]) -> Result<Vec<Pool>> {
-    // Many are found faster in the whole list than one by one.
-    const MANY: usize = 8;
     if names.is_empty() {
         return active(conn);
     }
