@@ -722,3 +722,36 @@ CREATE TABLE farmer_strategies (
     min_stake    TEXT CHECK (min_stake = '0' OR (min_stake GLOB '[1-9]*' AND min_stake NOT GLOB '*[^0-9]*')),
     max_stake    TEXT CHECK (max_stake = '0' OR (max_stake GLOB '[1-9]*' AND max_stake NOT GLOB '*[^0-9]*'))
 ) STRICT, WITHOUT ROWID;
+
+-- Who may use the server. A token itself is shown once and stored nowhere.
+CREATE TABLE tokens (
+    id         TEXT NOT NULL PRIMARY KEY CHECK (length(id) = 8),
+    name       TEXT UNIQUE,
+    role       TEXT NOT NULL CHECK (role IN ('operator', 'reader', 'pooler', 'farmer', 'member', 'miner')),
+    -- whose: id of a pooler or farmer, address of a member, name of a miner
+    subject    TEXT,
+    -- SHA-256 of the token, hex
+    hash       TEXT NOT NULL UNIQUE CHECK (length(hash) = 64),
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER,
+    revoked_at INTEGER,
+    -- to the minute; no fact of the audit log
+    used_at    INTEGER,
+    CHECK ((subject IS NULL) = (role IN ('operator', 'reader')))
+) STRICT, WITHOUT ROWID;
+
+-- What a request with an Idempotency-Key was answered: NULL while it is at work.
+CREATE TABLE answers (
+    token_id TEXT NOT NULL REFERENCES tokens (id),
+    key      TEXT NOT NULL,
+    -- SHA-256 of route and body, hex
+    request  TEXT NOT NULL CHECK (length(request) = 64),
+    -- the run that works on it, or did
+    run_id   TEXT NOT NULL,
+    status   INTEGER CHECK (status BETWEEN 200 AND 599),
+    body     TEXT,
+    at       INTEGER NOT NULL,
+    PRIMARY KEY (token_id, key),
+    CHECK ((status IS NULL) = (body IS NULL))
+) STRICT, WITHOUT ROWID;
+CREATE INDEX answers_by_age ON answers (at);

@@ -15,6 +15,8 @@ mod records;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod schedule;
+#[cfg(feature = "serve")]
+mod serving;
 mod setup;
 mod shell;
 mod watch;
@@ -73,11 +75,8 @@ fn main() -> ExitCode {
 
 /// Writes the metrics, tells the watchdog, shows the result, and says with which status the process ends.
 fn finish(session: &Session, begun: Instant, mut pings: Option<Pings>, result: Result<Outcome>) -> u8 {
-    let result = session.call.has_read_one_moment().and(result);
-    let mut report = Ended::new(&session.call.command, session.call.dry_run(), result);
-    report.outcome.failure = report.outcome.failure.take().or_else(|| session.call.take_fault());
-    session.call.note_end(report.exit());
-    let mut warnings = session.call.take_warnings();
+    let mut report = end(session, result);
+    let mut warnings = std::mem::take(&mut report.outcome.warnings);
     let mut textfile = Textfile::of(session, begun, &report.outcome.gauges);
     if let Some(Err(e)) = textfile.as_mut().map(|file| file.write(report.exit())) {
         // Of the command that is there for it, it is the result.
@@ -92,7 +91,6 @@ fn finish(session: &Session, begun: Instant, mut pings: Option<Pings>, result: R
     if let Some(pings) = &mut pings {
         warnings.extend(pings.end(report.exit()));
     }
-    warnings.append(&mut report.outcome.warnings);
     report.outcome.warnings = warnings;
     // What was committed stands, whatever it looks like.
     let shown = panics::catch(|| {
@@ -113,6 +111,18 @@ fn finish(session: &Session, begun: Instant, mut pings: Option<Pings>, result: R
         }
     }
     exit.code()
+}
+
+/// What a command came to, whoever is told of it; its end is noted in the state.
+fn end(session: &Session, result: Result<Outcome>) -> Ended {
+    let result = session.call.has_read_one_moment().and(result);
+    let mut report = Ended::new(&session.call.command, session.call.dry_run(), result);
+    report.outcome.failure = report.outcome.failure.take().or_else(|| session.call.take_fault());
+    session.call.note_end(report.exit());
+    let mut warnings = session.call.take_warnings();
+    warnings.append(&mut report.outcome.warnings);
+    report.outcome.warnings = warnings;
+    report
 }
 
 /// The command's own exit code, unless its result could not be written.

@@ -2582,6 +2582,127 @@ module completions {
     --help(-h)                # Print help (see more with '--help')
   ]
 
+  def "nu-complete poolctl serve color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Serve the commands by HTTP, each token what its role may
+  export extern "poolctl serve" [
+    --listen: string          # Address and port; a port of 0 takes a free one
+    --tls-cert: path          # Certificate chain, PEM
+    --tls-key: path           # Key of the certificate, PEM, which only its owner may read
+    --behind-proxy            # A proxy stands before it, does TLS, and says in X-Forwarded-For who asks
+    --yes-value               # Let requests move value where the profile asks (mainnet)
+    --rate: string            # Requests a second that a token may make
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl serve color" # When to use colours
+    --yes                     # Answer every question with yes
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl token color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Give others access to the server, and take it back
+  export extern "poolctl token" [
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl token color" # When to use colours
+    --yes                     # Answer every question with yes
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl token create color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Make a token; it is shown once
+  export extern "poolctl token create" [
+    --role: string            # What it may do: operator, reader, pooler:NAME, farmer:FARMER, member:MEMBER or miner:NAME
+    --name: string            # A name of your own, for lists and the audit log
+    --expires: string         # How long it is good; without it, until it is revoked
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl token create color" # When to use colours
+    --yes                     # Answer every question with yes
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl token list color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # List tokens, those that are worth nothing any more too
+  export extern "poolctl token list" [
+    --limit: string           # Show at most N; 50 unless something else is said
+    --after: string           # Go on where the page before ended: with its cursor
+    --all                     # Show everything
+    --csv                     # Write CSV: a line a row, named by the fields of the JSON output
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl token list color" # When to use colours
+    --yes                     # Answer every question with yes
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl token revoke color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Revoke a token: from now on it is worth nothing, everywhere
+  export extern "poolctl token revoke" [
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl token revoke color" # When to use colours
+    --yes                     # Answer every question with yes
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait at most this long, up to 1d, for what another run holds; default: 10s
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Write nothing where all is well, warnings included; where the exit code is not 0, everything. --json and --nagios write all the same
+    --help(-h)                # Print help (see more with '--help')
+    token: string             # Its id or name
+  ]
+
   def "nu-complete poolctl doctor color" [] {
     [ "auto" "always" "never" ]
   }

@@ -10,9 +10,9 @@ commands! {
     /// Add, change and list poolers: who works for a group of farmers, and how rewards are split
     #[command(before_help = "Example: poolctl pooler list")]
     Command {
-        Add(Add) = "pooler add": AddOutput;
-        Set(Set) = "pooler set": SetOutput;
-        List(List) = "pooler list": ListOutput;
+        Add(Add) = "pooler add": AddOutput = api::post("/poolers", api::OPERATOR).made();
+        Set(Set) = "pooler set": SetOutput = api::post("/poolers/{pooler}", api::OPERATOR);
+        List(List) = "pooler list": ListOutput = api::get("/poolers", api::READER);
     }
 }
 

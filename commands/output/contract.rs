@@ -3,6 +3,7 @@
 
 use super::envelope::{Failure, SCHEMA_VERSION};
 use super::outcome::Present;
+use app::api::Route;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
@@ -15,6 +16,9 @@ type Part = fn(&mut SchemaGenerator) -> Schema;
 pub struct Contract {
     /// The command's words: `pool list`.
     pub command: &'static str,
+    /// How it is had by HTTP, if it is.
+    #[cfg_attr(not(feature = "serve"), expect(dead_code, reason = "the server reads it"))]
+    pub route: Option<Route>,
     data: Vec<Part>,
     line: Option<Part>,
 }
@@ -22,7 +26,7 @@ pub struct Contract {
 impl Contract {
     /// A command whose data is a `T`.
     pub fn of<T: Present>(command: &'static str) -> Self {
-        Self { command, data: vec![SchemaGenerator::subschema_for::<T>], line: None }
+        Self { command, route: None, data: vec![SchemaGenerator::subschema_for::<T>], line: None }
     }
 
     /// Its data may be a `T` too: by a flag, or as things stand.
@@ -36,6 +40,12 @@ impl Contract {
     #[must_use]
     pub fn lines<T: JsonSchema>(self) -> Self {
         Self { line: Some(SchemaGenerator::subschema_for::<T>), ..self }
+    }
+
+    /// It is a route too.
+    #[must_use]
+    pub fn route(self, route: Route) -> Self {
+        Self { route: Some(route), ..self }
     }
 
     /// Whether it may be a stream.
@@ -66,7 +76,8 @@ impl Contract {
         schema
     }
 
-    fn envelope(&self, generator: &mut SchemaGenerator) -> Schema {
+    /// The schema of the envelope; what it refers to stays with the generator.
+    pub fn envelope(&self, generator: &mut SchemaGenerator) -> Schema {
         let mut data: Vec<Schema> = self.data.iter().map(|part| part(generator)).collect();
         data.push(json_schema!({ "type": "null" }));
         let error = generator.subschema_for::<Option<Failure>>();

@@ -108,6 +108,7 @@ impl Outcome {
     }
 
     /// The page, which is not shown again at the end.
+    #[cfg(feature = "sandbox")]
     pub fn page_now(&mut self) -> Page {
         let page = self.page();
         self.is_shown = true;

@@ -11,10 +11,10 @@ commands! {
     /// Name, list and show members: addresses that hold shares
     #[command(before_help = "Example: poolctl member list")]
     Command {
-        Add(Add) = "member add": AddOutput;
-        Rename(Rename) = "member rename": RenameOutput;
-        List(List) = "member list": ListOutput;
-        Show(Show) = "member show": ShowOutput;
+        Add(Add) = "member add": AddOutput = api::post("/members", api::OPERATOR).made();
+        Rename(Rename) = "member rename": RenameOutput = api::post("/members/{member}/rename", api::OPERATOR);
+        List(List) = "member list": ListOutput = api::get("/members", api::READER);
+        Show(Show) = "member show": ShowOutput = api::get("/members/{member}", api::MEMBER_READS);
     }
 }
 

@@ -83,7 +83,7 @@ impl Present for AlertsOutput {
 }
 
 /// A table with these rows; false, and nothing is shown, where there are none.
-fn table<const N: usize>(
+pub(crate) fn table<const N: usize>(
     page: &mut Page,
     heads: [&str; N],
     rows: impl IntoIterator<Item = [String; N]>,

@@ -21,10 +21,10 @@ commands! {
     /// Ask for withdrawals, list them, complete them by their transaction, or give them up
     #[command(before_help = "Example: poolctl withdrawal list --status pending")]
     Command {
-        Request(RequestCommand) = "withdrawal request": RequestOutput;
-        List(List) = "withdrawal list": ListOutput;
-        Complete(CompleteCommand) = "withdrawal complete": CompleteOutput;
-        Fail(Fail) = "withdrawal fail": FailOutput;
+        Request(RequestCommand) = "withdrawal request": RequestOutput = api::post("/pools/{pool}/withdrawals", api::MEMBER).made();
+        List(List) = "withdrawal list": ListOutput = api::get("/withdrawals", api::MEMBER_READS);
+        Complete(CompleteCommand) = "withdrawal complete": CompleteOutput = api::post("/withdrawals/{id}/complete", api::OPERATOR);
+        Fail(Fail) = "withdrawal fail": FailOutput = api::post("/withdrawals/{id}/fail", api::OPERATOR);
     }
 }
 

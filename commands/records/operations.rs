@@ -14,9 +14,9 @@ commands! {
     /// Show, settle or give up transactions that are not settled yet
     #[command(before_help = "Example: poolctl operations list")]
     Command {
-        List(List) = "operations list": ListOutput;
-        Settle(Settle) = "operations settle": SettleOutput;
-        GiveUp(GiveUp) = "operations give-up": GiveUpOutput;
+        List(List) = "operations list": ListOutput = api::get("/operations", api::READER);
+        Settle(Settle) = "operations settle": SettleOutput = api::post("/operations/settle", api::OPERATOR);
+        GiveUp(GiveUp) = "operations give-up": GiveUpOutput = api::post("/operations/{id}/give-up", api::OPERATOR);
     }
 }
 

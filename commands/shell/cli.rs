@@ -4,12 +4,15 @@ use crate::farming::{block, farm, farmer, grind, harvest, plant, pooler, work};
 use crate::pools::{member, oracle, pool, reward, risk, sync, withdrawal};
 use crate::records::{events, operations, state};
 use crate::schedule;
+#[cfg(feature = "serve")]
+use crate::serving::{serve, token};
 use crate::setup::{completions, config, help, info, init, man, schema, version};
 use crate::shell::options::{Options, When};
 use crate::shell::registry::commands;
 use crate::watch::{doctor, health, metrics, notify, report, status};
 #[cfg(feature = "sandbox")]
 use crate::{demo, sandbox};
+use app::api;
 use base::{Code, Error, Result};
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -42,8 +45,8 @@ commands! {
         #[cfg(feature = "sandbox")]
         Demo(demo::Demo) = "demo": demo::DemoOutput => demo::stage::Line<'static>;
         Run(schedule::Run) = "run": app::schedule::views::ScheduleOutput => schedule::Line<'static>;
-        Status(status::Status) = "status": app::watching::status::StatusOutput | status::WatchOutput => status::Line<'static>;
-        Sync(sync::Sync) = "sync": app::pools::sync::SyncOutput;
+        Status(status::Status) = "status": app::watching::status::StatusOutput | status::WatchOutput => status::Line<'static> = api::get("/status", api::READER).live();
+        Sync(sync::Sync) = "sync": app::pools::sync::SyncOutput = api::post("/sync", api::OPERATOR);
         #[command(subcommand)] Pool(pool::Command) in pool;
         #[command(subcommand)] Member(member::Command) in member;
         #[command(subcommand)] Withdrawal(withdrawal::Command) in withdrawal;
@@ -52,23 +55,27 @@ commands! {
         #[command(subcommand)] Risk(risk::Command) in risk;
         #[command(subcommand)] Pooler(pooler::Command) in pooler;
         #[command(subcommand)] Farmer(farmer::Command) in farmer;
-        Block(block::Block) = "block": app::farming::block::BlockOutput;
-        Plant(plant::Plant) = "plant": app::farming::plant::PlantOutput;
+        Block(block::Block) = "block": app::farming::block::BlockOutput = api::get("/block", api::ALL).live();
+        Plant(plant::Plant) = "plant": app::farming::plant::PlantOutput = api::post("/plantings", api::POOLER_FARMERS);
         Work(Box<work::Work>) = "work": app::farming::work::WorkOutput, "work submit": app::farming::work::SubmitOutput;
-        Harvest(harvest::Harvest) = "harvest": app::farming::harvest::HarvestOutput | app::farming::harvest::DecisionOutput;
+        Harvest(harvest::Harvest) = "harvest": app::farming::harvest::HarvestOutput | app::farming::harvest::DecisionOutput = api::post("/harvests", api::OPERATOR);
         #[command(subcommand)] Farm(farm::Command) in farm;
         #[command(subcommand)] Operations(operations::Command) in operations;
         Grind(Box<grind::Grind>) = "grind": grind::single::GrindOutput | grind::bench::BenchOutput | grind::jobs::JobsOutput => ::grind::jobs::Answer;
         #[command(subcommand)] Config(config::Command) in config;
         #[command(subcommand)] State(state::Command) in state;
-        Events(events::Events) = "events": events::EventsOutput | events::FollowOutput => events::Line<'static>;
+        Events(events::Events) = "events": events::EventsOutput | events::FollowOutput => events::Line<'static> = api::get("/events", api::READER);
+        #[cfg(feature = "serve")]
+        Serve(serve::Serve) = "serve": serve::ServeOutput => serve::Line;
+        #[cfg(feature = "serve")]
+        #[command(subcommand)] Token(token::Command) in token;
         Doctor(doctor::Doctor) = "doctor": app::watching::DoctorOutput;
-        Health(health::Health) = "health": app::watching::health::HealthOutput;
+        Health(health::Health) = "health": app::watching::health::HealthOutput = api::get("/health", api::READER).live();
         #[command(subcommand)] Notify(notify::Command) in notify;
-        Metrics(metrics::Metrics) = "metrics": app::watching::MetricsOutput;
+        Metrics(metrics::Metrics) = "metrics": app::watching::MetricsOutput = api::get("/metrics", api::READER).live();
         Report(report::Report) = "report": app::watching::ReportOutput;
         Info(info::Info) = "info": app::watching::InfoOutput;
-        Version(version::Version) = "version": app::watching::VersionOutput;
+        Version(version::Version) = "version": app::watching::VersionOutput = api::get("/version", api::ALL).live();
         Help(help::Help) = "help": help::HelpOutput;
         Schema(schema::Schema) = "schema": schema::SchemaOutput;
         Completions(completions::Completions) = "completions": completions::CompletionsOutput;

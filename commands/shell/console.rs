@@ -55,6 +55,21 @@ impl Console {
         }
     }
 
+    /// One that nobody sits at.
+    #[cfg(feature = "serve")]
+    pub fn mute() -> Self {
+        let style = Style { color: false, width: None };
+        Self {
+            json: true,
+            quiet: true,
+            out: style,
+            out_terminal: false,
+            err: style,
+            err_terminal: false,
+            can_ask: false,
+        }
+    }
+
     /// Shows how the run ended. A closed pipe is no failure.
     pub fn show(&self, report: &Ended) -> Result<()> {
         if let Some(probe) = &report.outcome.probe {

@@ -24,7 +24,7 @@ pub mod prelude {
     pub(crate) use crate::output::cells;
     pub use crate::output::{Cell, Outcome, Page, Present};
     pub(crate) use crate::shell::registry::commands;
-    pub use app::App;
+    pub use app::{App, api};
     pub use base::{Code, Error, Result, counted};
     pub use clap::Args;
     pub use schemars::JsonSchema;

@@ -2,7 +2,8 @@
 //! it, its schema, its completions and its manual page.
 
 /// A table of commands. `Name(Args) = "its words": Output;` is a command: clap's struct, which has a `run`, and what it writes
-/// with `--json`; `| Other` where that may be something else too, `=> Line` where it may be a stream of such lines.
+/// with `--json`; `| Other` where that may be something else too, `=> Line` where it may be a stream of such lines, `= get(…)` or `= post(…)` how
+/// it is had by HTTP, if it is.
 /// `#[command(subcommand)] Name(module::Command) in module;` is a group with a table of its own.
 macro_rules! commands {
     (
@@ -11,7 +12,7 @@ macro_rules! commands {
             $(
                 $(#[cfg($cfg:meta)])? $(#[command($kind:ident)])? $variant:ident($args:ty)
                 $(in $group:ident)?
-                $(= $($words:literal: $output:ty $(| $other:ty)* $(=> $line:ty)?),+)?;
+                $(= $($words:literal: $output:ty $(| $other:ty)* $(=> $line:ty)? $(= $route:expr)?),+)?;
             )*
         }
     ) => {
@@ -35,7 +36,7 @@ macro_rules! commands {
             $( $(#[cfg($cfg)])? {
                 $( all.extend($group::contracts()); )?
                 $( $( all.push($crate::output::Contract::of::<$output>($words)
-                    $(.or::<$other>())* $(.lines::<$line>())?); )+ )?
+                    $(.or::<$other>())* $(.lines::<$line>())? $(.route($route))?); )+ )?
             } )*
             all
         }

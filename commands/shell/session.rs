@@ -56,6 +56,21 @@ impl Session {
         Self { options, env, console, call, network: Network::default() }
     }
 
+    /// A run for somebody who is not at this terminal: nothing is asked or shown, no signal is listened for.
+    #[cfg(feature = "serve")]
+    pub fn remote(
+        options: Options,
+        command: String,
+        env: BTreeMap<String, String>,
+        actor: String,
+        agreed: bool,
+    ) -> Self {
+        let run = Run { id: uuid::Uuid::new_v4().to_string(), actor, clock: Clock::System };
+        let mut call = Call::new(command, run, Stop::default());
+        (call.agreed, call.wait) = (agreed, options.wait.unwrap_or(WAIT));
+        Self { options, env, console: Console::mute(), call, network: Network::default() }
+    }
+
     /// Where the config file is and what named it; it need not exist.
     pub fn config_path(&self) -> Result<(PathBuf, &'static str)> {
         if let Some(path) = &self.options.config {

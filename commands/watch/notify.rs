@@ -9,7 +9,7 @@ commands! {
     Command {
         Send(Send) = "notify send": SendOutput;
         Test(Test) = "notify test": TestOutput;
-        List(List) = "notify list": ListOutput;
+        List(List) = "notify list": ListOutput = api::get("/notifications", api::READER);
     }
 }
 

@@ -2,6 +2,7 @@
 //! documents, with the calls that make them. A face lends what it alone has, as a [`Host`]; nothing here prints, exits, or
 //! reads arguments or the environment.
 
+pub mod api;
 mod context;
 pub mod farming;
 pub mod paging;

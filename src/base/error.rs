@@ -54,6 +54,9 @@ codes! {
     UnknownWithdrawal Usage "unknown_withdrawal" "No such withdrawal.";
     UnknownTransaction Usage "unknown_transaction" "No endpoint knows a transaction of this hash.";
     UnknownEpoch Usage "unknown_epoch" "No such reward epoch.";
+    UnknownToken Usage "unknown_token" "No such token.";
+    Unauthorized Refused "unauthorized" "A request without a token that is in force.";
+    Forbidden Refused "forbidden" "A request that the token's role may not make.";
     Conflict Usage "conflict" "Something of that name or address exists already, with other values.";
     Partial Partial "partial" "Some of several items failed.";
     NeedsConfirmation Refused "needs_confirmation" "The command moves value and was not confirmed.";

@@ -41,6 +41,8 @@ mod sandbox;
 mod schedule;
 #[cfg(feature = "sandbox")]
 mod schema;
+#[cfg(feature = "serve")]
+mod server;
 mod settings;
 mod state_file;
 mod status;

@@ -121,6 +121,7 @@ const WORDS: &[&str] = &[
     "basis",
     "best_hash",
     "block_hash",
+    "body",
     "carry_reason",
     "command",
     "cursor_hash",
@@ -156,7 +157,9 @@ const WORDS: &[&str] = &[
     "prev_hash",
     "purpose",
     "reason",
+    "request",
     "reset_reason",
+    "role",
     "round_id",
     "rule",
     "run_id",
@@ -169,6 +172,7 @@ const WORDS: &[&str] = &[
     "value",
     "window",
     "tag",
+    "token_id",
 ];
 
 /// Every column of the schema that is text and no word: (table, column) and its CHECK.

@@ -42,8 +42,10 @@ fn timeless(value: &mut Value, folder: &str) {
 }
 
 fn is_id(text: &str) -> bool {
+    let is_hex = |text: &str| text.chars().all(|c| c == '-' || c.is_ascii_hexdigit());
     let parts: Vec<usize> = text.split('-').map(str::len).collect();
-    parts == [8, 4, 4, 4, 12] && text.chars().all(|c| c == '-' || c.is_ascii_hexdigit())
+    let is_token = text.len() == 8 && text.strip_prefix('t').is_some_and(is_hex);
+    is_token || parts == [8, 4, 4, 4, 12] && is_hex(text)
 }
 
 /// Tries the rows on a home and on the same with a large state; what comes before a row is done in both. Says how many have a

@@ -122,6 +122,9 @@ fn kind(token: &str) -> String {
     if parts.iter().map(|p| p.len()).eq([8, 4, 4, 4, 12]) && parts.iter().all(|p| hex(p)) {
         return "UUID".to_owned();
     }
+    if token.len() == 8 && token.strip_prefix('t').is_some_and(hex) {
+        return "TOKEN".to_owned();
+    }
     if token.len() == 56 && token.starts_with('G') {
         return "ADDRESS".to_owned();
     }
@@ -141,6 +144,7 @@ fn kind(token: &str) -> String {
 fn what_differs_from_run_to_run_is_not_shown() {
     for (text, want) in [
         ("id 8642f1a0-7a63-4235-a815-cdbb397772a7.", "id UUID."),
+        ("token t1a3660f (board)", "token TOKEN (board)"),
         ("\"2026-11-29T03:12:01.123Z\"", "\"TIME.TIME\""),
         ("sandbox.sqlite.schema-2-20231114T221320000Z", "sandbox.sqlite.schema-2-TIME"),
         ("0x00 | 1700000000 | 12.50", "0x00 | 1700000000 | 12.50"),

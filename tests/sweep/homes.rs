@@ -22,6 +22,7 @@ pub const NEW: &[Row] = &[
     Row::new("member add 0x00000000000000000000000000000000000000a1 --name ann"),
     Row::new("member rename 0x0000 ann").after(&["member add 0x00000000000000000000000000000000000000a1"]),
     Row::new("config set oracle.cache_ttl_sec 60"),
+    Row::new("token revoke board").after(&["token create --role reader --name board"]),
     Row::new("state backup copy.sqlite"),
 ];
 

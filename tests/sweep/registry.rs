@@ -27,6 +27,7 @@ const READERS: &[&str] = &[
     "oracle alerts",
     "risk show growth",
     "risk violations",
+    "token list",
     "pooler list",
     "farmer list",
     "farmer show nobody",
@@ -61,6 +62,8 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "runs the others, each as a process of its own; what it does itself is tried in tests/it/schedule.rs",
     ),
     ("sandbox up", "a network in memory"),
+    ("serve", "runs the others for whoever asks; what it writes itself is tried in tests/it/server.rs"),
+    ("token create", "another token each time, whose text is lost with a kill: tests/it/server.rs"),
     (
         "notify send",
         "sends at least once: a try that was cut off is made again later, which tests/it/notify.rs tries",

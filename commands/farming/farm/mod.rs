@@ -13,9 +13,9 @@ commands! {
     #[command(before_help = "Example: poolctl farm run --once")]
     Command {
         Run(run::Run) = "farm run": app::farming::run::RunOutput | app::farming::plan::PlanOutput => app::farming::lines::Line;
-        Plan(plan::Plan) = "farm plan": app::farming::plan::PlanOutput;
-        Reconcile(Reconcile) = "farm reconcile": ReconcileOutput;
-        Profit(profit::ProfitCommand) = "farm profit": app::farming::profit::ProfitOutput;
+        Plan(plan::Plan) = "farm plan": app::farming::plan::PlanOutput = api::get("/farm/plan", api::READER).live();
+        Reconcile(Reconcile) = "farm reconcile": ReconcileOutput = api::post("/farm/reconcile", api::OPERATOR);
+        Profit(profit::ProfitCommand) = "farm profit": app::farming::profit::ProfitOutput = api::get("/farm/profit", api::POOLER_READS);
     }
 }
 

@@ -15,13 +15,13 @@ commands! {
     /// Register farmers, make them ready to plant, show and change them, and bring their keys in and out
     #[command(before_help = "Example: poolctl farmer list")]
     Command {
-        Register(enrol::Register) = "farmer register": app::farming::farmer::EnrolOutput | app::farming::farmer::SponsorOutput;
+        Register(enrol::Register) = "farmer register": app::farming::farmer::EnrolOutput | app::farming::farmer::SponsorOutput = api::post("/farmers", api::POOLER).made();
         Import(enrol::Import) = "farmer import": app::farming::farmer::EnrolOutput | app::farming::farmer::SponsorOutput | app::farming::farmer::SubmitterOutput;
-        List(list::List) = "farmer list": app::farming::farmer::ListOutput;
-        Show(list::Show) = "farmer show": app::farming::farmer::ShowOutput;
-        Set(set::Set) = "farmer set": app::farming::farmer::SetOutput;
-        CheckFunding(funding::CheckFunding) = "farmer check-funding": app::farming::farmer::funding::FundingOutput;
-        Trust(trust::Trust) = "farmer trust": app::farming::farmer::trust::TrustOutput;
+        List(list::List) = "farmer list": app::farming::farmer::ListOutput = api::get("/farmers", api::POOLER_READS);
+        Show(list::Show) = "farmer show": app::farming::farmer::ShowOutput = api::get("/farmers/{farmer}", api::FARMER_READS);
+        Set(set::Set) = "farmer set": app::farming::farmer::SetOutput = api::post("/farmers/{farmer}", api::OPERATOR);
+        CheckFunding(funding::CheckFunding) = "farmer check-funding": app::farming::farmer::funding::FundingOutput = api::post("/farmers/check-funding", api::POOLER_FARMERS);
+        Trust(trust::Trust) = "farmer trust": app::farming::farmer::trust::TrustOutput = api::post("/farmers/trust", api::POOLER_FARMERS);
         ExportKey(export::ExportKey) = "farmer export-key": export::ExportOutput;
     }
 }

@@ -20,15 +20,15 @@ commands! {
     /// Add and change price feeds, read them, and check that they may be used
     #[command(before_help = "Example: poolctl oracle check")]
     Command {
-        Add(Add) = "oracle add": AddOutput;
-        Set(change::Set) = "oracle set": app::pools::oracle::SetOutput;
-        Remove(change::Remove) = "oracle remove": app::pools::oracle::RemoveOutput;
-        List(List) = "oracle list": ListOutput;
-        Fetch(quotes::Fetch) = "oracle fetch": app::pools::oracle::QuotesOutput;
-        Get(price::Get) = "oracle get": app::pools::oracle::GetOutput;
-        Aggregate(price::Aggregate) = "oracle aggregate": app::pools::oracle::AggregateOutput;
-        Check(quotes::Check) = "oracle check": app::pools::oracle::QuotesOutput;
-        Alerts(Alerts) = "oracle alerts": AlertsOutput;
+        Add(Add) = "oracle add": AddOutput = api::post("/feeds", api::OPERATOR).made();
+        Set(change::Set) = "oracle set": app::pools::oracle::SetOutput = api::post("/feeds/{feed}", api::OPERATOR);
+        Remove(change::Remove) = "oracle remove": app::pools::oracle::RemoveOutput = api::post("/feeds/{feed}/remove", api::OPERATOR);
+        List(List) = "oracle list": ListOutput = api::get("/feeds", api::READER);
+        Fetch(quotes::Fetch) = "oracle fetch": app::pools::oracle::QuotesOutput = api::post("/feeds/fetch", api::OPERATOR);
+        Get(price::Get) = "oracle get": app::pools::oracle::GetOutput = api::get("/prices/{asset}", api::READER).live();
+        Aggregate(price::Aggregate) = "oracle aggregate": app::pools::oracle::AggregateOutput = api::get("/prices/{asset}/aggregate", api::READER).live();
+        Check(quotes::Check) = "oracle check": app::pools::oracle::QuotesOutput = api::post("/feeds/check", api::OPERATOR);
+        Alerts(Alerts) = "oracle alerts": AlertsOutput = api::get("/feeds/alerts", api::READER);
     }
 }
 

@@ -22,19 +22,19 @@ commands! {
     /// Add, change, list and show pools, and members' positions in them
     #[command(before_help = "Example: poolctl pool list")]
     Command {
-        Add(contract::Add) = "pool add": app::pools::pool::AddOutput;
-        Set(change::Set) = "pool set": app::pools::pool::SetOutput;
-        Rename(change::Rename) = "pool rename": app::pools::pool::RenameOutput;
-        Retire(change::Retire) = "pool retire": app::pools::pool::RetireOutput;
-        List(List) = "pool list": ListOutput;
-        Show(Show) = "pool show": ShowOutput;
-        Holders(holders::Holders) = "pool holders": app::pools::pool::HoldersOutput;
-        Position(Position) = "pool position": PositionOutput;
-        ValidateWithdrawal(validate::ValidateWithdrawal) = "pool validate-withdrawal": app::pools::pool::ValidateWithdrawalOutput;
-        ValidateDeposit(validate::ValidateDeposit) = "pool validate-deposit": app::pools::pool::ValidateDepositOutput;
-        Reconcile(chain::Reconcile) = "pool reconcile": app::pools::pool::chain::ReconcileOutput;
-        AcceptChange(contract::AcceptChange) = "pool accept-change": app::pools::pool::AcceptChangeOutput;
-        Rescan(chain::Rescan) = "pool rescan": app::pools::pool::chain::RescanOutput;
+        Add(contract::Add) = "pool add": app::pools::pool::AddOutput = api::post("/pools", api::OPERATOR).made();
+        Set(change::Set) = "pool set": app::pools::pool::SetOutput = api::post("/pools/{pool}", api::OPERATOR);
+        Rename(change::Rename) = "pool rename": app::pools::pool::RenameOutput = api::post("/pools/{pool}/rename", api::OPERATOR);
+        Retire(change::Retire) = "pool retire": app::pools::pool::RetireOutput = api::post("/pools/{pool}/retire", api::OPERATOR);
+        List(List) = "pool list": ListOutput = api::get("/pools", api::ALL);
+        Show(Show) = "pool show": ShowOutput = api::get("/pools/{pool}", api::ALL);
+        Holders(holders::Holders) = "pool holders": app::pools::pool::HoldersOutput = api::get("/pools/{pool}/holders", api::READER);
+        Position(Position) = "pool position": PositionOutput = api::get("/pools/{pool}/positions/{member}", api::MEMBER_READS);
+        ValidateWithdrawal(validate::ValidateWithdrawal) = "pool validate-withdrawal": app::pools::pool::ValidateWithdrawalOutput = api::get("/pools/{pool}/validate-withdrawal", api::MEMBER_READS).live();
+        ValidateDeposit(validate::ValidateDeposit) = "pool validate-deposit": app::pools::pool::ValidateDepositOutput = api::get("/pools/{pool}/validate-deposit", api::MEMBER_READS).live();
+        Reconcile(chain::Reconcile) = "pool reconcile": app::pools::pool::chain::ReconcileOutput = api::get("/pools/reconcile", api::READER).live();
+        AcceptChange(contract::AcceptChange) = "pool accept-change": app::pools::pool::AcceptChangeOutput = api::post("/pools/{pool}/accept-change", api::OPERATOR);
+        Rescan(chain::Rescan) = "pool rescan": app::pools::pool::chain::RescanOutput = api::post("/pools/{pool}/rescan", api::OPERATOR);
     }
 }
 

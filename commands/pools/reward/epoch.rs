@@ -14,11 +14,11 @@ commands! {
     /// Show, create and verify the epochs of pools
     #[command(before_help = "Example: poolctl reward epoch list main")]
     Command {
-        Create(Create) = "reward epoch create": CreateOutput;
-        Distribute(Distribute) = "reward epoch distribute": reward::CycleReport | NothingOutput;
-        List(List) = "reward epoch list": ListOutput;
-        Show(Show) = "reward epoch show": EpochView;
-        Verify(super::verify::Verify) = "reward epoch verify": app::pools::reward::epoch::VerifyOutput;
+        Create(Create) = "reward epoch create": CreateOutput = api::post("/pools/{pool}/epochs", api::OPERATOR).made();
+        Distribute(Distribute) = "reward epoch distribute": reward::CycleReport | NothingOutput = api::post("/epochs/distribute", api::OPERATOR);
+        List(List) = "reward epoch list": ListOutput = api::get("/epochs", api::READER);
+        Show(Show) = "reward epoch show": EpochView = api::get("/epochs/{epoch}", api::READER);
+        Verify(super::verify::Verify) = "reward epoch verify": app::pools::reward::epoch::VerifyOutput = api::get("/epochs/verify", api::READER).live();
     }
 }
 

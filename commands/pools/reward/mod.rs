@@ -22,14 +22,14 @@ commands! {
     /// Distribute rewards: weights, cycles, epochs, claims, exports, yields
     #[command(before_help = "Example: poolctl reward cycle")]
     Command {
-        SetWeight(SetWeight) = "reward set-weight": SetWeightOutput;
-        Weights(Weights) = "reward weights": WeightsOutput;
-        Cycle(Cycle) = "reward cycle": CycleReport;
+        SetWeight(SetWeight) = "reward set-weight": SetWeightOutput = api::post("/pools/{pool}/weight", api::OPERATOR);
+        Weights(Weights) = "reward weights": WeightsOutput = api::get("/rewards/weights", api::READER);
+        Cycle(Cycle) = "reward cycle": CycleReport = api::post("/rewards/cycle", api::OPERATOR);
         #[command(subcommand)] Epoch(epoch::Command) in epoch;
-        Apr(Apr) = "reward apr": AprOutput;
+        Apr(Apr) = "reward apr": AprOutput = api::get("/rewards/apr", api::READER).live();
         Export(export::ExportCommand) = "reward export": app::pools::reward::export::ExportOutput;
-        Pending(claim::PendingCommand) = "reward pending": app::pools::reward::PendingOutput;
-        Claim(claim::Claim) = "reward claim": app::pools::reward::ClaimOutput;
+        Pending(claim::PendingCommand) = "reward pending": app::pools::reward::PendingOutput = api::get("/rewards/pending", api::MEMBER_READS);
+        Claim(claim::Claim) = "reward claim": app::pools::reward::ClaimOutput = api::post("/members/{member}/claim", api::MEMBER);
     }
 }
 

@@ -20,14 +20,14 @@ commands! {
     /// Set, fetch and check the limits of pools
     #[command(before_help = "Example: poolctl risk check --all")]
     Command {
-        Set(Box<set::Set>) = "risk set": app::pools::risk::SetOutput;
-        Fetch(Fetch) = "risk fetch": ShowOutput;
-        Show(Show) = "risk show": ShowOutput;
-        Check(check::Check) = "risk check": app::pools::risk::CheckOutput;
-        Violations(violations::Violations) = "risk violations": AlertsOutput;
-        Pause(set::Pause) = "risk pause": app::pools::risk::SwitchOutput;
-        Unpause(set::Unpause) = "risk unpause": app::pools::risk::SwitchOutput;
-        ResetBreaker(set::ResetBreaker) = "risk reset-breaker": app::pools::risk::SwitchOutput;
+        Set(Box<set::Set>) = "risk set": app::pools::risk::SetOutput = api::post("/pools/{pool}/risk", api::OPERATOR);
+        Fetch(Fetch) = "risk fetch": ShowOutput = api::post("/risk/fetch", api::OPERATOR);
+        Show(Show) = "risk show": ShowOutput = api::get("/risk", api::READER).live();
+        Check(check::Check) = "risk check": app::pools::risk::CheckOutput = api::post("/risk/check", api::OPERATOR);
+        Violations(violations::Violations) = "risk violations": AlertsOutput = api::get("/risk/violations", api::READER);
+        Pause(set::Pause) = "risk pause": app::pools::risk::SwitchOutput = api::post("/pools/{pool}/pause", api::OPERATOR);
+        Unpause(set::Unpause) = "risk unpause": app::pools::risk::SwitchOutput = api::post("/pools/{pool}/unpause", api::OPERATOR);
+        ResetBreaker(set::ResetBreaker) = "risk reset-breaker": app::pools::risk::SwitchOutput = api::post("/pools/{pool}/reset-breaker", api::OPERATOR);
     }
 }
 

@@ -17,7 +17,7 @@ commands! {
     /// Check, copy, restore, prune and migrate the state file
     #[command(before_help = "Example: poolctl state check")]
     Command {
-        Check(Check) = "state check": CheckOutput;
+        Check(Check) = "state check": CheckOutput = api::get("/state/check", api::OPERATOR).live();
         Backup(Backup) = "state backup": BackupOutput;
         Restore(Restore) = "state restore": RestoreOutput;
         Prune(prune::Prune) = "state prune": app::state::PruneOutput;

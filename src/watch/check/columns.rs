@@ -231,7 +231,9 @@ mod tests {
         block_operations.pooler_id pooler_compensations.pooler_id pooler_compensations.farmer_id
         pooler_compensations.fault pooler_compensations.reason nonces.farmer_id nonces.entropy nonces.best_hash
         open_pails.farmer_id open_pails.held farm_alerts.subject farm_alerts.kind farm_alerts.message
-        foreign_mints.event_id foreign_mints.farmer_id farm_baselines.farmer_id farmer_strategies.farmer_id evm_tags.tag evm_endpoints.name";
+        foreign_mints.event_id foreign_mints.farmer_id farm_baselines.farmer_id farmer_strategies.farmer_id evm_tags.tag evm_endpoints.name
+        tokens.id tokens.name tokens.role tokens.subject tokens.hash answers.token_id answers.key answers.request
+        answers.run_id answers.body";
 
     #[test]
     fn every_column_is_parsed_or_known_to_be_free() {

@@ -20,6 +20,7 @@ pub mod abi;
 mod anvil;
 pub mod browser;
 pub mod cli;
+pub mod client;
 pub mod contract;
 pub mod contracts;
 mod debian;

@@ -1,0 +1,5 @@
+//! The server and its tokens.
+
+mod face;
+pub mod serve;
+pub mod token;
