@@ -2,6 +2,7 @@
 //! face's, which runs it and hands back its envelope.
 
 mod answer;
+mod docs;
 mod endpoint;
 mod idempotency;
 mod limits;

@@ -13,7 +13,7 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{ConnectInfo, MatchedPath, Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, get, on};
 use base::{Code, Error, Result};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
@@ -58,6 +58,7 @@ impl Server {
             .layer(from_fn_with_state(Arc::clone(self), authorized))
             .route("/health", get(health))
             .route("/openapi.json", get(document))
+            .route("/docs", get(docs))
             .layer(CompressionLayer::new())
             .layer(CatchPanicLayer::custom(panicked))
             .layer(from_fn_with_state(Arc::clone(self), logged))
@@ -239,8 +240,8 @@ fn note(server: &Shared, token: &Arc<Token>) {
 fn client(server: &Server, request: &Request) -> IpAddr {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
     let forwarded = || {
-        let said = request.headers().get("x-forwarded-for")?.to_str().ok()?;
-        // The last one is the proxy's own word.
+        // The last one is the proxy's own word; those before it are the client's.
+        let said = request.headers().get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;
         said.rsplit(',').next()?.trim().parse().ok()
     };
     let said = server.settings.behind_proxy.then(forwarded).flatten();
@@ -279,6 +280,14 @@ async fn health(State(server): State<Shared>) -> Response {
         Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "failed"),
     };
     respond(status, json!({ "status": word }).to_string())
+}
+
+/// The same for people.
+async fn docs(State(server): State<Shared>) -> Response {
+    let mut response = Html(server.docs.clone()).into_response();
+    let policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    response
 }
 
 async fn document(State(server): State<Shared>) -> Response {

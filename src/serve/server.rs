@@ -4,7 +4,7 @@ use crate::answer::Refusal;
 use crate::endpoint::Endpoint;
 use crate::limits::Limits;
 use crate::tokens::{self, Token};
-use crate::{Face, idempotency, openapi};
+use crate::{Face, docs, idempotency, openapi};
 use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode, header};
 use base::{Code, Error, Result};
@@ -36,7 +36,9 @@ pub struct Server {
     readers: Mutex<Vec<(Option<Identity>, state::State)>>,
     /// What a request for the state was last answered.
     answers: Mutex<HashMap<String, Known>>,
+    /// The routes, for programs and for people.
     pub(crate) document: Bytes,
+    pub(crate) docs: Bytes,
     ending: watch::Sender<bool>,
 }
 
@@ -74,6 +76,7 @@ impl Server {
         version: &str,
         run: &str,
     ) -> Self {
+        let docs = docs::page(&endpoints, version).into();
         let document = openapi::document(&endpoints, definitions, version).into();
         Self {
             face,
@@ -84,6 +87,7 @@ impl Server {
             readers: Mutex::default(),
             answers: Mutex::default(),
             document,
+            docs,
             ending: watch::Sender::new(false),
         }
     }

@@ -40,6 +40,7 @@ fn each_config_is_sound() {
 fn systemd_accepts_the_units_of_the_pools_and_their_hardening() {
     systemd_accepts(BINARY, "pools", &["poolctl-pools.service", "poolctl-pools.timer"]);
     systemd_accepts(BINARY, "schedule", &["poolctl.service"]);
+    systemd_accepts(BINARY, "server", &["poolctl-serve.service"]);
 }
 
 /// What moves value asks on a terminal: where there is none, each command agrees to it beforehand.

@@ -134,6 +134,9 @@ fn every_route_lets_in_the_roles_of_its_line_and_nobody_else() {
     home.run("token revoke gone").ok();
     let serving = Serving::start(&home, "--rate 100000");
     let document = serving.client.get("/openapi.json").json();
+    let docs = serving.client.get("/docs");
+    assert_eq!(docs.header("content-type"), Some("text/html; charset=utf-8"));
+    assert!(docs.header("content-security-policy").unwrap().starts_with("default-src 'none'"), "{docs:?}");
     let mut there = BTreeSet::new();
     for (path, methods) in document["paths"].as_object().unwrap() {
         there.extend(methods.as_object().unwrap().keys().map(|method| (method.to_uppercase(), path.clone())));
@@ -142,6 +145,9 @@ fn every_route_lets_in_the_roles_of_its_line_and_nobody_else() {
     let listed: BTreeSet<(String, String)> =
         table.iter().map(|(method, path, _)| (method.clone(), path.clone())).collect();
     assert_eq!(there, listed, "each route has its line, and each line its route");
+    for (method, path, _) in &table {
+        assert!(docs.body.contains(&format!("{method} {path}</h3>")), "{method} {path} is not in /docs");
+    }
     until("the token has expired", || serving.client.with(&expired).get("/api/v1/pools").status == 401);
 
     for (method, path, may) in &table {
@@ -618,4 +624,52 @@ fn the_stream_of_events_has_no_gap() {
     let listening = std::thread::spawn(move || events(&client, &other, None, usize::MAX));
     assert_eq!(serving.end().0, Some(0), "it ends with somebody listening");
     listening.join().unwrap();
+}
+
+#[test]
+fn what_a_proxy_says_counts_only_where_there_is_one() {
+    let home = Home::ready();
+    for (flag, address) in [("", "address=127.0.0.1"), ("--behind-proxy", "address=203.0.113.7")] {
+        let serving = Serving::start(&home, flag);
+        let said = [
+            ("x-forwarded-for", "198.51.100.1, 198.51.100.2"),
+            ("x-forwarded-for", "198.51.100.3, 203.0.113.7"),
+        ];
+        assert_eq!(serving.client.ask("GET", "/health", &said, b"").status, 200);
+        let (_, log) = serving.end();
+        assert!(log.contains(address) && !log.contains("198.51.100"), "{log}");
+    }
+}
+
+/// As systemd starts it: it says when it listens, and takes the socket that is there.
+#[test]
+fn a_service_manager_is_told_and_lends_its_socket() {
+    let home = Home::ready();
+    let path = home.path().join("notify.sock");
+    let manager = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    manager.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
+    let script = "import os, socket, sys\n\
+         lent = socket.socket()\n\
+         lent.bind(('127.0.0.1', 0))\n\
+         lent.listen()\n\
+         os.dup2(lent.fileno(), 3, inheritable=True)\n\
+         os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1', NOTIFY_SOCKET=sys.argv[1])\n\
+         os.execv(sys.argv[2], [sys.argv[2], 'serve', '--json', '--listen', '127.0.0.1:1'])\n";
+    let mut child = std::process::Command::new("python3")
+        .args(["-c", script, path.to_str().unwrap(), crate::support::BINARY])
+        .current_dir(home.path())
+        .env("HOME", home.path())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("python3 is wanted: apt-get install python3");
+    let mut told = [0; 64];
+    let length = manager.recv(&mut told).unwrap();
+    assert_eq!(std::str::from_utf8(&told[..length]).unwrap().trim(), "READY=1");
+    let mut said = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut said).unwrap();
+    let line: Value = serde_json::from_str(&said).unwrap();
+    let client = Client::new(line["url"].as_str().unwrap());
+    assert_eq!(client.get("/health").status, 200, "{line}");
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }
