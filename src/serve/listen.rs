@@ -12,7 +12,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -38,14 +38,21 @@ const HEADERS: Duration = Duration::from_secs(10);
 const GRACE: Duration = Duration::from_secs(10);
 /// How often it is looked whether it is to end.
 const LOOK: Duration = Duration::from_millis(100);
+/// How often it forgets who has not asked lately.
+const TIDY: Duration = Duration::from_mins(1);
 
 /// Serves until it is to stop; `ready` is told once it listens.
 pub async fn serve(server: Arc<Server>, listen: Listen, stop: &Stop, ready: impl FnOnce()) -> Result<()> {
     let broken = |e: io::Error| Error::new(Code::Io, format!("the server cannot listen: {e}"));
     let handle = Handle::new();
     let ending = async {
+        let mut tidied = Instant::now();
         while stop.check().is_ok() {
             tokio::time::sleep(LOOK).await;
+            if tidied.elapsed() > TIDY {
+                server.limits.tidy();
+                tidied = Instant::now();
+            }
         }
         server.end();
         handle.graceful_shutdown(Some(GRACE));
