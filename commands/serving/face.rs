@@ -1,12 +1,12 @@
 //! The commands as the server runs them: nobody sits at a terminal, and what is said goes into the envelope.
 
-use crate::output::render;
+use crate::output::{Ended, render};
 use crate::shell::cli::{self, Parsed};
 use crate::shell::options::Options;
 use crate::shell::panics;
 use crate::shell::session::Session;
 use app::api::Role;
-use base::{Code, Error, Result};
+use base::{Code, Error, Exit, Result};
 use kale::farmers;
 use poolctl_serve::tokens::Token;
 use poolctl_serve::{Arguments, Endpoint, Face, Form, Owners, Param, Ran};
@@ -101,7 +101,7 @@ impl Owners for Commands {
             };
             match found {
                 Ok(found) => Ok(found == *subject),
-                Err(e) if e.exit() == base::Exit::Usage => Ok(false),
+                Err(e) if e.exit() == Exit::Usage => Ok(false),
                 Err(e) => Err(e),
             }
         })
@@ -132,10 +132,15 @@ impl Face for Commands {
             Parsed::Text(..) => Err(Error::new(Code::Bug, "a request asked for help")),
         });
         let report = crate::end(&session, result);
+        let written = render::json(&report, false).map(|text| (report, text)).or_else(|e| {
+            let report = Ended::new(words, session.call.dry_run(), Err(e));
+            render::json(&report, false).map(|text| (report, text))
+        });
+        let Ok((report, text)) = written else {
+            return Ran { exit: Exit::Failed, code: Some(Code::Bug), envelope: b"{}".to_vec() };
+        };
         let code = report.outcome.failure.as_ref().map(Error::code);
-        let exit = report.exit();
-        let envelope = render::json(&report, false).unwrap_or_default().trim_end().as_bytes().to_vec();
-        Ran { exit, code, envelope }
+        Ran { exit: report.exit(), code, envelope: text.trim_end().as_bytes().to_vec() }
     }
 
     fn state(&self) -> Result<State> {

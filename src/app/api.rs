@@ -66,6 +66,8 @@ pub struct Who {
     pub role: Role,
     /// Arguments that name somebody, who must be its own; where none of them is given, it means its own by the first.
     pub own: &'static [&'static str],
+    /// Arguments that are the operator's alone.
+    pub not: &'static [&'static str],
 }
 
 /// How a command is had by HTTP.
@@ -110,7 +112,7 @@ impl Route {
 /// Operators alone.
 pub const OPERATOR: &[Who] = &[];
 
-const READ: Who = Who { role: Role::Reader, own: &[] };
+const READ: Who = Who { role: Role::Reader, own: &[], not: &[] };
 
 /// Readers.
 pub const READER: &[Who] = &[READ];
@@ -118,27 +120,30 @@ pub const READER: &[Who] = &[READ];
 /// Whoever has a token.
 pub const ALL: &[Who] = &[
     READ,
-    Who { role: Role::Pooler, own: &[] },
-    Who { role: Role::Farmer, own: &[] },
-    Who { role: Role::Member, own: &[] },
-    Who { role: Role::Miner, own: &[] },
+    Who { role: Role::Pooler, own: &[], not: &[] },
+    Who { role: Role::Farmer, own: &[], not: &[] },
+    Who { role: Role::Member, own: &[], not: &[] },
+    Who { role: Role::Miner, own: &[], not: &[] },
 ];
 
 /// Readers, and a member of itself.
-pub const MEMBER_READS: &[Who] = &[READ, Who { role: Role::Member, own: &["member"] }];
+pub const MEMBER_READS: &[Who] = &[READ, Who { role: Role::Member, own: &["member"], not: &[] }];
 
 /// A member, for itself.
-pub const MEMBER: &[Who] = &[Who { role: Role::Member, own: &["member"] }];
+pub const MEMBER: &[Who] = &[Who { role: Role::Member, own: &["member"], not: &[] }];
 
 /// Readers, a pooler of its farmers, a farmer of itself: one farmer.
-pub const FARMER_READS: &[Who] =
-    &[READ, Who { role: Role::Pooler, own: &["farmer"] }, Who { role: Role::Farmer, own: &["farmer"] }];
+pub const FARMER_READS: &[Who] = &[
+    READ,
+    Who { role: Role::Pooler, own: &["farmer"], not: &[] },
+    Who { role: Role::Farmer, own: &["farmer"], not: &[] },
+];
 
 /// Readers, and a pooler of what is its own.
-pub const POOLER_READS: &[Who] = &[READ, Who { role: Role::Pooler, own: &["pooler"] }];
+pub const POOLER_READS: &[Who] = &[READ, Who { role: Role::Pooler, own: &["pooler"], not: &[] }];
 
 /// A pooler, for its farmers.
-pub const POOLER_FARMERS: &[Who] = &[Who { role: Role::Pooler, own: &["farmers"] }];
+pub const POOLER_FARMERS: &[Who] = &[Who { role: Role::Pooler, own: &["farmers"], not: &["all"] }];
 
 /// A pooler, for farmers that are to be its own.
-pub const POOLER: &[Who] = &[Who { role: Role::Pooler, own: &["pooler"] }];
+pub const POOLER: &[Who] = &[Who { role: Role::Pooler, own: &["pooler"], not: &["address"] }];

@@ -42,7 +42,7 @@ impl From<Error> for Refusal {
             Code::Forbidden => StatusCode::FORBIDDEN,
             code => crate::status::of(code.exit(), Some(code), false),
         };
-        let retry_after = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(5);
+        let retry_after = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(AGAIN);
         Self { status, error, retry_after }
     }
 }
@@ -56,13 +56,14 @@ impl IntoResponse for Refusal {
         }
         // What goes on inside is the log's.
         let message = if inner { INSIDE } else { message };
+        let nothing = serde_json::Map::new();
         let body = json!({
             "schema_version": 1, "command": "", "ok": false, "data": null, "warnings": [],
             "error": {
                 "code": code.as_str(),
                 "message": message,
                 "hint": self.error.remedy().filter(|_| !inner).map(ToString::to_string),
-                "details": self.error.details(),
+                "details": if inner { &nothing } else { self.error.details() },
             },
         });
         let mut response = (self.status, json_body(body.to_string().into_bytes())).into_response();
@@ -76,6 +77,9 @@ impl IntoResponse for Refusal {
         response
     }
 }
+
+/// Seconds after which what cannot be done now may be tried again.
+pub const AGAIN: u64 = 5;
 
 /// What is said of a fault of the machine: paths and endpoints are nobody's business.
 const INSIDE: &str = "the server cannot do this now; its log says why";

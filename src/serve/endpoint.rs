@@ -186,6 +186,9 @@ pub fn admit(
         Error::new(Code::Forbidden, format!("a token of the role {role} may not do this"))
     };
     let who = endpoint.who(token.role).ok_or_else(no)?;
+    if let Some(arg) = who.not.iter().find(|arg| given.get(**arg).is_some_and(|value| !value.is_null())) {
+        return Err(Error::new(Code::Forbidden, format!("{arg}: the operator's alone")));
+    }
     let mut names_any = false;
     for arg in who.own {
         let Some(param) = endpoint.params.iter().find(|param| param.arg == **arg) else { continue };

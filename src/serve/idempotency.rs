@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use base::{Code, Result};
 use rusqlite::params;
 use rustix::io::Errno;
-use rustix::process::{Pid, test_kill_process};
+use rustix::process::{Pid, getpid, test_kill_process};
 use state::{Tx, rows};
 
 /// How long an answer is kept, seconds.
@@ -64,7 +64,7 @@ fn taken(tx: &Tx<'_>, run: &str, token: &Token, key: &str, request: &str) -> Res
             Ok(Before::Answer(status, body.into_bytes()))
         }
         // That of a server that was killed is this one's to do.
-        Some((.., at, by)) if now - at < STALE && by == run => {
+        Some((.., by)) if by == run => {
             let why = "the request with this Idempotency-Key is at work";
             Err(Refusal::new(StatusCode::CONFLICT, Code::StateLocked, why).after(1))
         }
@@ -89,7 +89,18 @@ pub fn worker(run: &str) -> String {
 /// Whether the process of a [`worker`] is there still. One that took its number since is waited for in vain, for a while.
 fn is_alive(worker: &str) -> bool {
     let pid = worker.split_once(' ').and_then(|(pid, _)| pid.parse().ok()).and_then(Pid::from_raw);
-    pid.is_some_and(|pid| test_kill_process(pid) != Err(Errno::SRCH))
+    // In a container each run has the same number; this one is not that one.
+    let is_mine = pid.is_some_and(|pid| pid == getpid());
+    !is_mine && pid.is_some_and(|pid| test_kill_process(pid) != Err(Errno::SRCH))
+}
+
+/// Lets go of a key under which nothing was done.
+pub fn release(face: &dyn Face, token: &Token, key: &str) -> Result<()> {
+    face.write(&mut |tx| forget(tx, token, key))
+}
+
+fn forget(tx: &Tx<'_>, token: &Token, key: &str) -> Result<()> {
+    rows::run(tx.conn(), "DELETE FROM answers WHERE token_id = ?1 AND key = ?2", params![token.id, key])
 }
 
 /// Keeps the answer. One that may be another the next time is not kept: the request can be made again.
@@ -97,8 +108,7 @@ pub fn end(face: &dyn Face, token: &Token, key: &str, status: StatusCode, body: 
     let body = String::from_utf8_lossy(body);
     face.write(&mut |tx| {
         if status.is_server_error() || status == StatusCode::CONFLICT {
-            let sql = "DELETE FROM answers WHERE token_id = ?1 AND key = ?2";
-            return rows::run(tx.conn(), sql, params![token.id, key]);
+            return forget(tx, token, key);
         }
         let sql = "UPDATE answers SET status = ?3, body = ?4 WHERE token_id = ?1 AND key = ?2";
         rows::run(tx.conn(), sql, params![token.id, key, status.as_u16(), body])

@@ -1,6 +1,6 @@
 //! From a request to a command and back.
 
-use crate::answer::{Refusal, json_body, seen};
+use crate::answer::{AGAIN, Refusal, json_body, seen};
 use crate::endpoint::{Arguments, Endpoint, STREAM, admit};
 use crate::idempotency::{self, Before};
 use crate::limits::{BODY, PATIENCE};
@@ -125,7 +125,16 @@ impl Server {
         given: Map<String, Value>,
     ) -> Result<(StatusCode, Vec<u8>), Refusal> {
         let arguments = self.arguments(endpoint, token, given)?;
-        let ran = self.face.run(endpoint.words, &arguments, token);
+        self.ran(endpoint, token, &arguments)
+    }
+
+    fn ran(
+        &self,
+        endpoint: &Endpoint,
+        token: &Token,
+        arguments: &Arguments,
+    ) -> Result<(StatusCode, Vec<u8>), Refusal> {
+        let ran = self.face.run(endpoint.words, arguments, token);
         let status = status::of(ran.exit, ran.code, endpoint.route.makes);
         Ok((status, seen(status, ran.exit, ran.envelope)?))
     }
@@ -135,19 +144,31 @@ impl Server {
         &self,
         endpoint: &Endpoint,
         token: &Token,
-        given: Map<String, Value>,
+        mut given: Map<String, Value>,
         key: &str,
     ) -> Result<Response, Refusal> {
         let request = format!("{}\n{}", endpoint.words, Value::Object(given.clone()));
         let face = self.face.as_ref();
+        // A command that knows keys itself is done once even where the server is killed before its answer is kept.
+        let own = endpoint.params.iter().find(|param| param.arg == "idempotency_key");
+        if let Some(own) = own.filter(|own| given.get(&own.name).is_none_or(Value::is_null)) {
+            given.insert(own.name.clone(), format!("{}:{}", token.id, tokens::hash(key)).into());
+        }
         // Nothing that is refused is remembered: the key is free for the right request.
         self.arguments(endpoint, token, given.clone())?;
         match idempotency::begin(face, &self.worker, token, key, &request)? {
             Before::Answer(status, body) => Ok(respond(status, body)),
             Before::Nothing => {
-                let (status, body) = self.answer(endpoint, token, given)?;
-                idempotency::end(face, token, key, status, &body)?;
-                Ok(respond(status, body))
+                let answered = self.answer(endpoint, token, given);
+                let kept = match &answered {
+                    Ok((status, body)) => idempotency::end(face, token, key, *status, body),
+                    Err(_) => idempotency::release(face, token, key),
+                };
+                // The act is done all the same, and is told.
+                if let Err(e) = kept {
+                    tracing::error!(target: "poolctl::serve", "an answer is not kept under its key: {e}");
+                }
+                answered.map(|(status, body)| respond(status, body))
             }
         }
     }
@@ -161,36 +182,49 @@ impl Server {
         asks: Option<&HeaderValue>,
         uri: &Uri,
     ) -> Result<Response, Refusal> {
-        let version = self
-            .reading(|state| state::meta_get(state.conn(), "data_version").map(Option::unwrap_or_default))?;
+        // A restored state may have the number of another one, and not the end of its audit log.
+        let version = self.reading(|state| {
+            let fact = |name| state::meta_get(state.conn(), name).map(Option::unwrap_or_default);
+            let head = fact("audit_head")?;
+            Ok(format!("{}-{}", fact("data_version")?, head.get(..24).unwrap_or(&head).replace(':', "-")))
+        })?;
         let tag = format!("W/\"{version}\"");
         let same = asks
             .and_then(|asks| asks.to_str().ok())
             .is_some_and(|asks| asks.split(',').any(|one| one.trim() == tag));
+        // Whoever may not have it is not told that it is the same.
+        let arguments = self.arguments(endpoint, token, given)?;
+        if same {
+            return tagged(StatusCode::NOT_MODIFIED.into_response(), &tag);
+        }
         let whose = format!("{} {} {uri}", token.role.as_str(), token.subject.as_deref().unwrap_or_default());
         let known = self.known(&whose, &version);
         let (status, body) = if let Some(known) = known {
             known
         } else {
-            let (status, body) = self.answer(endpoint, token, given)?;
+            let (status, body) = self.ran(endpoint, token, &arguments)?;
             let body = Bytes::from(body);
             self.remember(whose, version, status, &body);
             (status, body)
         };
-        let tag = HeaderValue::try_from(tag).map_err(|e| Error::new(Code::Bug, e.to_string()))?;
-        let mut response = if same && status == StatusCode::OK {
-            StatusCode::NOT_MODIFIED.into_response()
-        } else {
-            respond(status, body)
-        };
-        response.headers_mut().insert(header::ETAG, tag);
-        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-        Ok(response)
+        let response = respond(status, body);
+        if status == StatusCode::OK { tagged(response, &tag) } else { Ok(response) }
     }
 }
 
 fn respond(status: StatusCode, body: impl Into<Body>) -> Response {
-    (status, json_body(body)).into_response()
+    let mut response = (status, json_body(body)).into_response();
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(AGAIN));
+    }
+    response
+}
+
+fn tagged(mut response: Response, tag: &str) -> Result<Response, Refusal> {
+    let tag = HeaderValue::try_from(tag).map_err(|e| Error::new(Code::Bug, e.to_string()))?;
+    response.headers_mut().insert(header::ETAG, tag);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    Ok(response)
 }
 
 /// Lets in who has a token, and not too often.

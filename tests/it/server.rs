@@ -222,6 +222,8 @@ fn nobody_sees_or_moves_what_is_another_ones() {
     no(north.get("/api/v1/farmers?pooler=south"));
     no(north.post("/api/v1/farmers", &json!({ "pooler": "south", "stake_percentage": "0.5" })));
     no(north.post("/api/v1/plantings", &json!({ "farmers": ["nils", "sara"] })));
+    no(north.post("/api/v1/farmers/check-funding", &json!({ "all": true })));
+    no(north.post("/api/v1/farmers", &json!({ "stake_percentage": "0.5", "address": "GABC" })));
     let made = north.post("/api/v1/farmers", &json!({ "stake_percentage": "0.5", "name": "nora" }));
     assert_eq!(made.status, 201, "{}", made.body);
     assert_eq!(ok(north.get("/api/v1/farmers"))["farmers"].as_array().unwrap().len(), 2);

@@ -21,7 +21,7 @@ commands! {
         Show(list::Show) = "farmer show": app::farming::farmer::ShowOutput = api::get("/farmers/{farmer}", api::FARMER_READS);
         Set(set::Set) = "farmer set": app::farming::farmer::SetOutput = api::post("/farmers/{farmer}", api::OPERATOR);
         CheckFunding(funding::CheckFunding) = "farmer check-funding": app::farming::farmer::funding::FundingOutput = api::post("/farmers/check-funding", api::POOLER_FARMERS);
-        Trust(trust::Trust) = "farmer trust": app::farming::farmer::trust::TrustOutput = api::post("/farmers/trust", api::POOLER_FARMERS);
+        Trust(trust::Trust) = "farmer trust": app::farming::farmer::trust::TrustOutput = api::post("/farmers/trust", api::OPERATOR);
         ExportKey(export::ExportKey) = "farmer export-key": export::ExportOutput;
     }
 }

@@ -25,8 +25,8 @@ commands! {
         Remove(change::Remove) = "oracle remove": app::pools::oracle::RemoveOutput = api::post("/feeds/{feed}/remove", api::OPERATOR);
         List(List) = "oracle list": ListOutput = api::get("/feeds", api::READER);
         Fetch(quotes::Fetch) = "oracle fetch": app::pools::oracle::QuotesOutput = api::post("/feeds/fetch", api::OPERATOR);
-        Get(price::Get) = "oracle get": app::pools::oracle::GetOutput = api::get("/prices/{asset}", api::READER).live();
-        Aggregate(price::Aggregate) = "oracle aggregate": app::pools::oracle::AggregateOutput = api::get("/prices/{asset}/aggregate", api::READER).live();
+        Get(price::Get) = "oracle get": app::pools::oracle::GetOutput = api::get("/prices/{asset}", api::OPERATOR).live();
+        Aggregate(price::Aggregate) = "oracle aggregate": app::pools::oracle::AggregateOutput = api::get("/prices/{asset}/aggregate", api::OPERATOR).live();
         Check(quotes::Check) = "oracle check": app::pools::oracle::QuotesOutput = api::post("/feeds/check", api::OPERATOR);
         Alerts(Alerts) = "oracle alerts": AlertsOutput = api::get("/feeds/alerts", api::READER);
     }
