@@ -30,5 +30,5 @@ mod settings;
 mod sync;
 mod validation;
 mod verify;
-mod withdrawals;
+pub mod withdrawals;
 mod yields;

@@ -25,7 +25,7 @@ mod sandbox {
     mod both;
 
     // What no chain shows: files, kills, and wires that answer for it.
-    use both::{desk, rescan};
+    use both::{desk, rescan, withdrawals};
     mod crash;
     mod damaged;
     mod doctor;
@@ -37,6 +37,8 @@ mod sandbox {
     mod lists;
     mod providers;
     mod secrets;
+    #[cfg(feature = "serve")]
+    mod served;
     mod unsound;
     mod vitals;
 }

@@ -1,61 +1,19 @@
 //! `serve` and `token …`: who gets in, what is answered, and what a client cannot do to it.
 
 use crate::support::{Home, until};
-use poolctl_testkit::client::{Client, Reply};
+use poolctl_testkit::client::{Client, Reply, Serving};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::process::Child;
-use std::thread::JoinHandle;
+use std::io::{BufRead, BufReader, Write};
 use std::time::{Duration, Instant};
 
 const ALICE: &str = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
 const BOB: &str = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC";
 
-/// A server at work, until dropped.
-pub struct Serving {
-    child: Child,
-    /// Somebody must read what it logs.
-    log: Option<JoinHandle<String>>,
-    pub client: Client,
-}
-
-impl Serving {
-    pub fn start(home: &Home, flags: &str) -> Self {
-        let line = format!("serve --listen 127.0.0.1:0 --json {flags}");
-        let mut child = home.farm(&line).spawn();
-        let mut said = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut said).unwrap();
-        let line: Value = serde_json::from_str(&said).unwrap_or_else(|e| {
-            let mut why = String::new();
-            child.stderr.take().unwrap().read_to_string(&mut why).unwrap();
-            panic!("{e}: {said}{why}")
-        });
-        assert_eq!(line["type"], "listening");
-        let client = Client::new(line["url"].as_str().unwrap());
-        let mut stderr = child.stderr.take().unwrap();
-        let log = std::thread::spawn(move || {
-            let mut log = String::new();
-            let _ = stderr.read_to_string(&mut log);
-            log
-        });
-        Self { child, log: Some(log), client }
-    }
-
-    /// Asks it to end, and gives its exit code and what it has logged.
-    pub fn end(mut self) -> (Option<i32>, String) {
-        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
-        let status = self.child.wait().unwrap();
-        (status.code(), self.log.take().unwrap().join().unwrap())
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// A server on this home, until dropped.
+fn serve(home: &Home, flags: &str) -> Serving {
+    Serving::of(home.farm(&format!("serve --listen 127.0.0.1:0 --json {flags}")).spawn())
 }
 
 fn token(home: &Home, role: &str) -> String {
@@ -132,7 +90,7 @@ fn every_route_lets_in_the_roles_of_its_line_and_nobody_else() {
     let revoked =
         home.run("token create --role operator --name gone").json()["token"].as_str().unwrap().to_owned();
     home.run("token revoke gone").ok();
-    let serving = Serving::start(&home, "--rate 100000");
+    let serving = serve(&home, "--rate 100000");
     let document = serving.client.get("/openapi.json").json();
     let docs = serving.client.get("/docs");
     assert_eq!(docs.header("content-type"), Some("text/html; charset=utf-8"));
@@ -194,7 +152,7 @@ fn every_route_lets_in_the_roles_of_its_line_and_nobody_else() {
 fn nobody_sees_or_moves_what_is_another_ones() {
     let home = furnished();
     let [alice, nils, north] = ["member:alice", "farmer:nils", "pooler:north"].map(|role| token(&home, role));
-    let serving = Serving::start(&home, "");
+    let serving = serve(&home, "");
     let [alice, nils, north] = [alice, nils, north].map(|token| serving.client.with(&token));
     let ok = |reply: Reply| {
         assert_eq!(reply.status, 200, "{}", reply.body);
@@ -238,7 +196,7 @@ fn nobody_sees_or_moves_what_is_another_ones() {
 fn a_revoked_token_is_worth_nothing_at_once() {
     let home = Home::ready();
     let reader = token(&home, "reader --name board");
-    let (one, other) = (Serving::start(&home, ""), Serving::start(&home, ""));
+    let (one, other) = (serve(&home, ""), serve(&home, ""));
     for serving in [&one, &other] {
         assert_eq!(serving.client.with(&reader).get("/api/v1/pools").status, 200);
     }
@@ -254,7 +212,7 @@ fn a_revoked_token_is_worth_nothing_at_once() {
 fn polling_what_has_not_changed_costs_nothing() {
     let home = Home::ready();
     let reader = token(&home, "reader");
-    let serving = Serving::start(&home, "");
+    let serving = serve(&home, "");
     let client = serving.client.with(&reader);
     // That its use is noted is a change.
     assert_eq!(client.get("/api/v1/version").status, 200);
@@ -282,7 +240,7 @@ fn polling_what_has_not_changed_costs_nothing() {
 fn the_same_key_and_request_are_done_once_and_answered_the_same() {
     let home = Home::ready();
     let operator = token(&home, "operator");
-    let (one, other) = (Serving::start(&home, ""), Serving::start(&home, ""));
+    let (one, other) = (serve(&home, ""), serve(&home, ""));
     let add = json!({ "address": ALICE, "name": "alice" });
     let ask = |serving: &Serving| serving.client.with(&operator).post_once("/api/v1/members", "k1", &add);
     // From two clients, at two servers, at once: one of them is told to come again, or both have the answer.
@@ -316,7 +274,7 @@ fn a_request_whose_server_was_killed_is_made_again() {
     let home = Home::ready();
     let operator = token(&home, "operator --name ops");
     let id = home.run("token list").json()["tokens"][0]["id"].as_str().unwrap().to_owned();
-    let serving = Serving::start(&home, "");
+    let serving = serve(&home, "");
     let add = json!({ "address": ALICE });
     assert_eq!(serving.client.with(&operator).post_once("/api/v1/members", "k1", &add).status, 201);
     let claim = |worker: &str| {
@@ -337,7 +295,7 @@ fn a_request_whose_server_was_killed_is_made_again() {
 fn what_is_no_request_is_refused_and_changes_nothing() {
     let home = furnished();
     let operator = token(&home, "operator");
-    let serving = Serving::start(&home, "");
+    let serving = serve(&home, "");
     let client = serving.client.with(&operator);
     until("the use of the token is noted", || {
         client.get("/api/v1/version");
@@ -409,7 +367,7 @@ fn what_is_no_request_is_refused_and_changes_nothing() {
 fn who_asks_too_often_is_told_when_to_come_again() {
     let home = Home::ready();
     let reader = token(&home, "reader");
-    let serving = Serving::start(&home, "--rate 2");
+    let serving = serve(&home, "--rate 2");
     let client = serving.client.with(&reader);
     let replies: Vec<Reply> = (0..30).map(|_| client.get("/api/v1/version")).collect();
     assert_eq!(replies[0].status, 200);
@@ -430,7 +388,7 @@ fn who_asks_too_often_is_told_when_to_come_again() {
 fn slow_and_vanishing_clients_hold_nobody_up() {
     let home = Home::ready();
     let reader = token(&home, "reader");
-    let serving = Serving::start(&home, "");
+    let serving = serve(&home, "");
     let begun = Instant::now();
     // One that never ends its headers, one that vanishes in mid-body, one with headers beyond all measure.
     let mut slow = serving.client.connect().unwrap();
@@ -456,14 +414,14 @@ fn slow_and_vanishing_clients_hold_nobody_up() {
 fn the_network_sees_no_token_in_the_clear_and_two_servers_no_common_port() {
     let home = Home::ready();
     home.run("serve --listen 0.0.0.0:0").fails(2, "invalid_value");
-    let serving = Serving::start(&home, "--behind-proxy");
+    let serving = serve(&home, "--behind-proxy");
     let port = serving.client.connect().unwrap().peer_addr().unwrap().port();
     home.run(&format!("serve --listen 127.0.0.1:{port}")).fails(1, "io_error");
     home.run("serve --tls-cert chain.pem").fails(2, "usage");
     home.run("serve --rate 0").fails(2, "usage");
     // Killed, it leaves nothing behind that another one would have to wait for.
     drop(serving);
-    assert_eq!(Serving::start(&home, "").end().0, Some(0));
+    assert_eq!(serve(&home, "").end().0, Some(0));
     Home::empty().run("serve --profile sandbox").fails(2, "state_missing");
 }
 
@@ -475,13 +433,29 @@ fn what_is_restored_beneath_it_is_what_it_serves() {
     home.run("state backup copy.sqlite").ok();
     let new = token(&home, "reader --name new");
     home.run(&format!("member add {ALICE} --name alice")).ok();
-    let serving = Serving::start(&home, "");
+    let serving = serve(&home, "");
     let members = |token: &str| serving.client.with(token).get("/api/v1/members");
     assert_eq!(members(&old).json()["data"]["members"].as_array().unwrap().len(), 1);
     assert_eq!(members(&new).status, 200);
+    let tag = members(&old).header("etag").unwrap().to_owned();
+    let same = |tag: &str| {
+        serving.client.with(&old).ask("GET", "/api/v1/members", &[("if-none-match", tag)], b"").status
+    };
+    assert_eq!(same(&tag), 304);
     home.run("state restore copy.sqlite --yes").ok();
     assert_eq!(members(&old).json()["data"]["members"], json!([]));
     assert_eq!(members(&new).status, 401);
+    // As many changes later it has the number of the one before, and is another one.
+    let number = || home.snapshot().0;
+    let before: u64 = tag.trim_start_matches("W/\"").split('-').next().unwrap().parse().unwrap();
+    for n in 0.. {
+        if number().parse::<u64>().unwrap() >= before {
+            break;
+        }
+        home.run(&format!("pooler add p{n}")).ok();
+    }
+    assert_eq!(number(), before.to_string());
+    assert_eq!(same(&tag), 200);
 }
 
 /// More connections than there may be are closed, and those that say nothing are cut off: the others get in.
@@ -492,7 +466,7 @@ fn idle_connections_do_not_keep_others_out() {
     setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).unwrap();
     let home = Home::ready();
     let reader = token(&home, "reader");
-    let serving = Serving::start(&home, "");
+    let serving = serve(&home, "");
     let count = maximum.map_or(10_000, |most| most.saturating_sub(2_000).min(10_000));
     assert!(count > 5_000, "ulimit -Hn is {maximum:?}: too few for this test");
     let idle: Vec<_> = (0..count).map(|_| serving.client.connect().unwrap()).collect();
@@ -547,7 +521,7 @@ fn by_tls_it_is_reached_from_elsewhere() {
 fn it_ends_when_what_is_under_way_is_done() {
     let home = Home::ready();
     let operator = token(&home, "operator");
-    let serving = Serving::start(&home, "");
+    let serving = serve(&home, "");
     let mut begun = serving.client.connect().unwrap();
     let body = json!({ "address": ALICE }).to_string();
     let head = format!(
@@ -594,7 +568,7 @@ fn events(client: &Client, token: &str, after: Option<&str>, count: usize) -> Ve
 fn the_stream_of_events_has_no_gap() {
     let home = Home::ready();
     let reader = token(&home, "reader --name board");
-    let serving = Serving::start(&home, "");
+    let serving = serve(&home, "");
     home.run(&format!("member add {ALICE} --name alice")).ok();
     let first = events(&serving.client, &reader, Some("0"), 1);
     assert_eq!(first[0].1["kind"], "token.created");
@@ -632,7 +606,7 @@ fn the_stream_of_events_has_no_gap() {
 fn what_a_proxy_says_counts_only_where_there_is_one() {
     let home = Home::ready();
     for (flag, address) in [("", "address=127.0.0.1"), ("--behind-proxy", "address=203.0.113.7")] {
-        let serving = Serving::start(&home, flag);
+        let serving = serve(&home, flag);
         let said = [
             ("x-forwarded-for", "198.51.100.1, 198.51.100.2"),
             ("x-forwarded-for", "198.51.100.3, 203.0.113.7"),

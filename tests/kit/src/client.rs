@@ -8,10 +8,13 @@
 )]
 
 use crate::http;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::fmt::Write as _;
-use std::io::{self, BufReader, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
+use std::process::Child;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// Nothing that a server is asked for here takes longer.
@@ -94,9 +97,20 @@ impl Client {
         self.ask("POST", path, &headers, body.to_string().as_bytes())
     }
 
+    /// POST of a document with a key where the server may die at it: `None` where it has not answered.
+    pub fn try_post_once(&self, path: &str, key: &str, body: &Value) -> Option<Reply> {
+        let headers = [("content-type", "application/json"), ("idempotency-key", key)];
+        self.send(&self.request("POST", path, &headers, body.to_string().as_bytes())).ok().flatten()
+    }
+
     /// Any request.
     #[track_caller]
     pub fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
+        let reply = self.send(&self.request(method, path, headers, body)).unwrap();
+        reply.unwrap_or_else(|| panic!("{method} {path}: closed without an answer"))
+    }
+
+    fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
         let mut head =
             format!("{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n", self.authority);
         if let Some(token) = &self.token {
@@ -106,8 +120,7 @@ impl Client {
             write!(head, "{name}: {value}\r\n").unwrap();
         }
         write!(head, "content-length: {}\r\n\r\n", body.len()).unwrap();
-        let reply = self.send(&[head.as_bytes(), body].concat()).unwrap();
-        reply.unwrap_or_else(|| panic!("{method} {path}: closed without an answer"))
+        [head.as_bytes(), body].concat()
     }
 
     /// These bytes; `None` where the connection was closed without an answer.
@@ -134,5 +147,50 @@ impl Client {
             body: String::from_utf8_lossy(&message.body).into_owned(),
             headers: message.headers,
         }))
+    }
+}
+
+/// A server at work, until dropped.
+pub struct Serving {
+    child: Child,
+    /// Somebody must read what it logs.
+    log: Option<JoinHandle<String>>,
+    /// Without a token.
+    pub client: Client,
+}
+
+impl Serving {
+    /// One that was just started, with `--json`.
+    pub fn of(mut child: Child) -> Self {
+        let mut said = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut said).unwrap();
+        let line: Value = serde_json::from_str(&said).unwrap_or_else(|e| {
+            let mut why = String::new();
+            child.stderr.take().unwrap().read_to_string(&mut why).unwrap();
+            panic!("{e}: {said}{why}")
+        });
+        assert_eq!(line["type"], "listening");
+        let client = Client::new(line["url"].as_str().unwrap());
+        let mut stderr = child.stderr.take().unwrap();
+        let log = std::thread::spawn(move || {
+            let mut log = String::new();
+            let _ = stderr.read_to_string(&mut log);
+            log
+        });
+        Self { child, log: Some(log), client }
+    }
+
+    /// Asks it to end, and gives its exit code and what it has logged.
+    pub fn end(mut self) -> (Option<i32>, String) {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        let status = self.child.wait().unwrap();
+        (status.code(), self.log.take().unwrap().join().unwrap())
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
