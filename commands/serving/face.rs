@@ -10,6 +10,7 @@ use base::{Code, Error, Exit, Result};
 use kale::farmers;
 use poolctl_serve::tokens::Token;
 use poolctl_serve::{Arguments, Endpoint, Face, Form, Owners, Param, Ran};
+use rusqlite::Connection;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};
 use state::{Lock, Permit, Run, State, Tx};
@@ -75,6 +76,18 @@ impl Commands {
     fn session(&self, words: &str, token: &Token) -> Session {
         let options = Options { json: true, ..self.options.clone() };
         Session::remote(options, words.to_owned(), self.env.clone(), token.actor(), self.agreed)
+    }
+
+    fn writing<T>(&self, body: impl FnOnce(&mut State, Permit<'_>) -> Result<T>) -> Result<T> {
+        let stop = base::Stop::default();
+        let holder = state::Holder {
+            pid: std::process::id(),
+            command: "serve".to_owned(),
+            since: self.run.clock.now(),
+        };
+        let lock = Lock::acquire(&self.state, &holder, WAIT, &stop)?;
+        let mut state = State::write_access(&self.state, self.run.clone(), &lock)?;
+        body(&mut state, Permit::of(&lock))
     }
 
     fn read<T>(&self, body: impl FnOnce(&State) -> Result<T>) -> Result<T> {
@@ -148,15 +161,11 @@ impl Face for Commands {
     }
 
     fn write(&self, body: &mut dyn FnMut(&Tx<'_>) -> Result<()>) -> Result<()> {
-        let stop = base::Stop::default();
-        let holder = state::Holder {
-            pid: std::process::id(),
-            command: "serve".to_owned(),
-            since: self.run.clock.now(),
-        };
-        let lock = Lock::acquire(&self.state, &holder, WAIT, &stop)?;
-        let mut state = State::write_access(&self.state, self.run.clone(), &lock)?;
-        state.write(Permit::of(&lock), |tx| body(tx))
+        self.writing(|state, permit| state.write(permit, |tx| body(tx)))
+    }
+
+    fn note(&self, body: &mut dyn FnMut(&Connection) -> Result<()>) -> Result<()> {
+        self.writing(|state, permit| state.note(permit, |conn| body(conn)))
     }
 
     fn now(&self) -> i64 {

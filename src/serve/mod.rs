@@ -40,8 +40,10 @@ pub trait Face: Owners + Send + Sync + 'static {
     fn run(&self, words: &'static str, arguments: &Arguments, token: &Token) -> Ran;
     /// The state, for reading.
     fn state(&self) -> Result<State>;
-    /// Writes to the state what the server itself has to: uses of tokens, answers of requests with a key.
+    /// Writes to the state what the server itself has to: answers of requests with a key.
     fn write(&self, body: &mut dyn FnMut(&state::Tx<'_>) -> Result<()>) -> Result<()>;
+    /// Notes in the state what no answer tells, so that all of them stay as they are: uses of tokens.
+    fn note(&self, body: &mut dyn FnMut(&rusqlite::Connection) -> Result<()>) -> Result<()>;
     /// Seconds since 1970.
     fn now(&self) -> i64;
 }

@@ -263,7 +263,8 @@ fn note(server: &Shared, token: &Arc<Token>) {
     if tokens::is_news(token, server.face.now()) {
         let (server, token) = (Arc::clone(server), Arc::clone(token));
         drop(tokio::task::spawn_blocking(move || {
-            if let Err(e) = server.face.write(&mut |tx| tokens::used(tx, &token.id)) {
+            let now = server.face.now();
+            if let Err(e) = server.face.note(&mut |conn| tokens::used(conn, &token.id, now)) {
                 tracing::warn!(target: "poolctl::serve", "the use of token {} is not noted: {e}", token.id);
             }
         }));

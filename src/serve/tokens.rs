@@ -142,9 +142,9 @@ pub fn check(conn: &Connection, text: &str, now: i64) -> Result<Option<Token>> {
 const APART: i64 = 60;
 
 /// Notes that it was used, where that was not noted within the last minute.
-pub fn used(tx: &Tx<'_>, id: &str) -> Result<()> {
+pub fn used(conn: &Connection, id: &str, now: i64) -> Result<()> {
     let sql = "UPDATE tokens SET used_at = ?2 WHERE id = ?1 AND coalesce(used_at, 0) <= ?2 - ?3";
-    rows::run(tx.conn(), sql, params![id, tx.now(), APART])
+    rows::run(conn, sql, params![id, now, APART])
 }
 
 /// Whether a use at `now` is worth noting.

@@ -253,8 +253,7 @@ impl State {
         done
     }
 
-    /// Notes when a run of a scheduled command ended, and how. It is no fact of the audit log: the data version stays as
-    /// it is, and the disk need not have it before the next commit, so that a run with nothing to do stays short.
+    /// Notes when a run of a scheduled command ended, and how, so that one with nothing to do stays short.
     pub fn note_run(&self, permit: Permit<'_>, command: &str, exit: Exit) -> Result<runs::Noted> {
         self.note(permit, |conn| runs::put(conn, command, exit, self.run.clock.now()))
     }
@@ -264,7 +263,9 @@ impl State {
         self.note(permit, |conn| runs::amend(conn, noted, exit))
     }
 
-    fn note<T>(&self, _permit: Permit<'_>, body: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+    /// Writes what is no fact of the audit log and in no document of the state: the data version stays as it is, and the
+    /// disk need not have it before the next commit.
+    pub fn note<T>(&self, _permit: Permit<'_>, body: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         self.conn.execute_batch("PRAGMA query_only = 0; PRAGMA synchronous = NORMAL")?;
         let noted = body(&self.conn);
         self.conn.execute_batch("PRAGMA synchronous = FULL; PRAGMA query_only = 1")?;
