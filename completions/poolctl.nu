@@ -2593,6 +2593,7 @@ module completions {
     --tls-key: path           # Key of the certificate, PEM, which only its owner may read
     --behind-proxy            # A proxy stands before it, does TLS, and says in X-Forwarded-For who asks
     --yes-value               # Let requests move value where the profile asks (mainnet)
+    --farm                    # Run the farm too, as farm run does, with --yes where that asks; the end of the one is that of the other
     --rate: string            # Requests a second that a token may make
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]

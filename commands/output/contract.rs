@@ -20,13 +20,13 @@ pub struct Contract {
     #[cfg_attr(not(feature = "serve"), expect(dead_code, reason = "the server reads it"))]
     pub route: Option<Route>,
     data: Vec<Part>,
-    line: Option<Part>,
+    lines: Vec<Part>,
 }
 
 impl Contract {
     /// A command whose data is a `T`.
     pub fn of<T: Present>(command: &'static str) -> Self {
-        Self { command, route: None, data: vec![SchemaGenerator::subschema_for::<T>], line: None }
+        Self { command, route: None, data: vec![SchemaGenerator::subschema_for::<T>], lines: Vec::new() }
     }
 
     /// Its data may be a `T` too: by a flag, or as things stand.
@@ -36,10 +36,11 @@ impl Contract {
         self
     }
 
-    /// It may be a stream, whose lines are a `T` each but for the last, which is the envelope with the type `result`.
+    /// It may be a stream, whose lines are a `T`, or one of several, but for the last, which is the envelope with the type `result`.
     #[must_use]
-    pub fn lines<T: JsonSchema>(self) -> Self {
-        Self { line: Some(SchemaGenerator::subschema_for::<T>), ..self }
+    pub fn lines<T: JsonSchema>(mut self) -> Self {
+        self.lines.push(SchemaGenerator::subschema_for::<T>);
+        self
     }
 
     /// It is a route too.
@@ -49,8 +50,8 @@ impl Contract {
     }
 
     /// Whether it may be a stream.
-    pub const fn is_stream(&self) -> bool {
-        self.line.is_some()
+    pub fn is_stream(&self) -> bool {
+        !self.lines.is_empty()
     }
 
     /// The schema of the whole document; of a stream, of each of its lines.
@@ -63,9 +64,10 @@ impl Contract {
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "title": format!("poolctl {} --json", self.command),
         });
-        if let Some(line) = self.line {
-            let line = line(&mut generator);
-            schema.insert("anyOf".to_owned(), json!([line, envelope]));
+        if self.is_stream() {
+            let lines = self.lines.iter().map(|line| line(&mut generator));
+            let all: Vec<Schema> = lines.chain([envelope]).collect();
+            schema.insert("anyOf".to_owned(), json!(all));
         } else if let Value::Object(envelope) = envelope.to_value() {
             schema.ensure_object().extend(envelope);
         }

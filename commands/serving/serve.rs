@@ -1,17 +1,23 @@
 //! `poolctl serve`: the commands by HTTP, for whoever is not at this shell.
 
 use super::face::{Commands, endpoints};
+use crate::farming::farm::run::Run;
 use crate::shell::prelude::*;
+use app::Document;
+use app::farming::run::RunOutput;
 use poolctl_serve::{Listen, Server, Settings, Tls};
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// Serve the commands by HTTP, each token what its role may
 ///
 /// It listens on this machine alone, unless TLS or a proxy stands before it. Every command that can be a route is one:
-/// GET reads, POST acts, the answer is that of --json. It ends with Ctrl-C or SIGTERM, once requests under way are done.
+/// GET reads, POST acts, the answer is that of --json. It ends with Ctrl-C or SIGTERM, once requests under way are done; with
+/// --farm once the farm's best nonces are submitted too.
 #[derive(Debug, Args)]
 #[command(
     before_help = "Example: poolctl serve\n         poolctl serve --listen 0.0.0.0:3000 --tls-cert chain.pem --tls-key key.pem"
@@ -32,6 +38,9 @@ pub struct Serve {
     /// Let requests move value where the profile asks (mainnet)
     #[arg(long)]
     yes_value: bool,
+    /// Run the farm too, as farm run does, with --yes where that asks; the end of the one is that of the other
+    #[arg(long)]
+    farm: bool,
     /// Requests a second that a token may make
     #[arg(long, value_name = "N", default_value = "100")]
     rate: NonZeroU32,
@@ -42,6 +51,8 @@ pub struct Serve {
 pub struct ServeOutput {
     /// Where it listened.
     address: String,
+    /// What the farm did; null where it was not run too.
+    farm: Option<RunOutput>,
 }
 
 /// The line that says that it listens.
@@ -91,26 +102,41 @@ impl Serve {
         let server = Server::new(Box::new(commands), endpoints, definitions, settings, version, run);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = runtime.map_err(broken)?;
-        let json = session.options.json;
-        let told = url.clone();
-        let ready = move || {
-            let _ = if json {
-                Console::tell(&Line { url: told })
-            } else {
-                Console::emit(&format!("listening on {told}"))
+        let (json, stop) = (session.options.json, &session.call.stop);
+        let beside = self.farm.then(|| session.beside(state::runs::FARM));
+        let (served, farmed) = std::thread::scope(|scope| {
+            let mut farm = None;
+            let ready = || {
+                let _ = if json {
+                    Console::tell(&Line { url: url.clone() })
+                } else {
+                    Console::emit(&format!("listening on {url}"))
+                };
+                // Where no service manager waits for it, nobody hears.
+                let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+                farm = beside.as_ref().map(|beside| {
+                    scope.spawn(|| {
+                        let farmed = Run::beside(beside);
+                        stop.flag().store(true, Ordering::Relaxed);
+                        farmed
+                    })
+                });
             };
-            // Where no service manager waits for it, nobody hears.
-            let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
-        };
-        let served = runtime.block_on(poolctl_serve::serve(
-            Arc::new(server),
-            Listen { socket, tls },
-            &session.call.stop,
-            ready,
-        ));
-        runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+            let listen = Listen { socket, tls };
+            let served = runtime.block_on(poolctl_serve::serve(Arc::new(server), listen, stop, ready));
+            runtime.shutdown_timeout(Duration::from_secs(1));
+            // One that cannot listen any more farms no longer either.
+            stop.flag().store(true, Ordering::Relaxed);
+            let broken = |_| Err(Error::new(Code::Bug, "the farm's thread broke off"));
+            (served, farm.map(|farm| farm.join().unwrap_or_else(broken)))
+        });
+        if let Some(beside) = &beside {
+            beside.call.take_warnings().into_iter().for_each(|warning| session.call.warn(warning));
+            beside.call.take_fault().into_iter().for_each(|fault| session.call.fault(fault));
+        }
+        let farm = farmed.transpose();
         served?;
-        Ok(Outcome::of(ServeOutput { address: url }).streamed())
+        Ok(Outcome::document(ServeOutput { address: url, farm: farm? }).streamed())
     }
 
     fn tls(&self, session: &Session) -> Result<Option<Tls>> {
@@ -147,8 +173,21 @@ fn allow_connections() {
     let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }
 
+impl Document for ServeOutput {
+    fn failure(&self) -> Option<Error> {
+        self.farm.as_ref().and_then(Document::failure)
+    }
+
+    fn warnings(&self) -> &[String] {
+        self.farm.as_ref().map(Document::warnings).unwrap_or_default()
+    }
+}
+
 impl Present for ServeOutput {
     fn present(&self, page: &mut Page) {
+        if let Some(farm) = &self.farm {
+            farm.present(page);
+        }
         page.line("the server has ended");
     }
 }

@@ -66,7 +66,7 @@ commands! {
         #[command(subcommand)] State(state::Command) in state;
         Events(events::Events) = "events": events::EventsOutput | events::FollowOutput => events::Line<'static> = api::get("/events", api::READER);
         #[cfg(feature = "serve")]
-        Serve(serve::Serve) = "serve": serve::ServeOutput => serve::Line;
+        Serve(serve::Serve) = "serve": serve::ServeOutput => serve::Line | app::farming::lines::Line;
         #[cfg(feature = "serve")]
         #[command(subcommand)] Token(token::Command) in token;
         Doctor(doctor::Doctor) = "doctor": app::watching::DoctorOutput;

@@ -88,7 +88,7 @@ impl Options {
 }
 
 /// The flag of every command that changes something.
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Copy, Default, Args)]
 pub struct DryRun {
     /// Show what would be done; write, sign and send nothing
     #[arg(long)]

@@ -12,7 +12,7 @@ macro_rules! commands {
             $(
                 $(#[cfg($cfg:meta)])? $(#[command($kind:ident)])? $variant:ident($args:ty)
                 $(in $group:ident)?
-                $(= $($words:literal: $output:ty $(| $other:ty)* $(=> $line:ty)? $(= $route:expr)?),+)?;
+                $(= $($words:literal: $output:ty $(| $other:ty)* $(=> $line:ty $(| $more:ty)*)? $(= $route:expr)?),+)?;
             )*
         }
     ) => {
@@ -36,7 +36,7 @@ macro_rules! commands {
             $( $(#[cfg($cfg)])? {
                 $( all.extend($group::contracts()); )?
                 $( $( all.push($crate::output::Contract::of::<$output>($words)
-                    $(.or::<$other>())* $(.lines::<$line>())? $(.route($route))?); )+ )?
+                    $(.or::<$other>())* $(.lines::<$line>()$(.lines::<$more>())*)? $(.route($route))?); )+ )?
             } )*
             all
         }

@@ -71,6 +71,17 @@ impl Session {
         Self { options, env, console: Console::mute(), call, network: Network::default() }
     }
 
+    /// Another command beside this one, in the same process; it is to stop with this one.
+    #[cfg(feature = "serve")]
+    pub fn beside(&self, command: &str) -> Self {
+        let run = Run { id: uuid::Uuid::new_v4().to_string(), ..self.call.run.clone() };
+        let mut call = Call::new(command.to_owned(), run, self.call.stop.clone());
+        (call.agreed, call.wait) = (self.call.agreed, self.call.wait);
+        let (options, env) = (self.options.clone(), self.env.clone());
+        let console = Console::new(&options, &env);
+        Self { options, env, console, call, network: Network::default() }
+    }
+
     /// Where the config file is and what named it; it need not exist.
     pub fn config_path(&self) -> Result<(PathBuf, &'static str)> {
         if let Some(path) = &self.options.config {

@@ -33,6 +33,7 @@ mod run;
 mod same;
 mod scheduled;
 mod secrets;
+mod served;
 mod storm;
 mod strategy;
 mod stuck;

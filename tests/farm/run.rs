@@ -47,17 +47,17 @@ fn is_awaited(client: &Client, contract: &ContractId, state: &Path) -> bool {
     unworked && (due - 40..due).contains(&ledger.close_time)
 }
 
-fn desk(count: usize) -> Desk {
+pub fn desk(count: usize) -> Desk {
     let desk = Desk::with_farmers(count, 100 * KALE);
     desk.configure("strategy.target_zeros = 3\nkale.work_margin_sec = 60");
     desk
 }
 
-fn terminate(child: &Child) {
+pub fn terminate(child: &Child) {
     kill_process(Pid::from_child(child), Signal::TERM).unwrap();
 }
 
-fn count(desk: &Desk, sql: &str) -> i64 {
+pub fn count(desk: &Desk, sql: &str) -> i64 {
     desk.value(&format!("SELECT count(*) FROM {sql}"))
 }
 

@@ -40,7 +40,7 @@ fn each_config_is_sound() {
 fn systemd_accepts_the_units_of_the_pools_and_their_hardening() {
     systemd_accepts(BINARY, "pools", &["poolctl-pools.service", "poolctl-pools.timer"]);
     systemd_accepts(BINARY, "schedule", &["poolctl.service"]);
-    systemd_accepts(BINARY, "server", &["poolctl-serve.service"]);
+    systemd_accepts(BINARY, "server", &["poolctl-pool.service", "poolctl-serve.service"]);
 }
 
 /// What moves value asks on a terminal: where there is none, each command agrees to it beforehand.
@@ -63,7 +63,7 @@ fn what_runs_unattended_agrees_to_what_moves_value() {
     for (name, text) in &texts {
         for line in text.lines().filter(|line| !line.trim_start().starts_with('#')) {
             for command in line.split([';', '&', '|']) {
-                if ["reward cycle", "farm run", "work submit", "poolctl run"]
+                if ["reward cycle", "farm run", "work submit", "poolctl run", "serve --farm"]
                     .iter()
                     .any(|words| command.contains(words))
                 {

@@ -24,8 +24,8 @@ fn parts(command: &str, schema: &Value) -> (Value, Value) {
     let mut own = json!({ "$defs": root.shift_remove("$defs").unwrap() });
     let error = own["$defs"].as_object_mut().unwrap().shift_remove("Error").unwrap();
     let mut envelope = match schema.get("anyOf").and_then(Value::as_array).map(Vec::as_slice) {
-        Some([line, envelope]) => {
-            own["line"] = line.clone();
+        Some([lines @ .., envelope]) => {
+            own["line"] = if let [line] = lines { line.clone() } else { json!(lines) };
             envelope.clone()
         }
         _ => schema,

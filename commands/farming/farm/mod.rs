@@ -2,7 +2,7 @@
 
 mod plan;
 mod profit;
-mod run;
+pub mod run;
 
 use crate::shell::prelude::*;
 use app::farming::reconcile::{ReconcileOutput, reconcile};

@@ -1,6 +1,8 @@
 //! `poolctl farm run`: the loop on the block's clock, and what a person is told of it.
 
 use crate::farming::work::OrderFlags;
+#[cfg(feature = "serve")]
+use crate::shell::panics;
 use crate::shell::prelude::*;
 use app::farming::lines::Line;
 use app::farming::plan::{ActionView, plan};
@@ -22,7 +24,7 @@ use std::sync::atomic::Ordering;
 /// each thing that happens, the result last. Stopped (Ctrl-C, SIGTERM), it says what is at stake, and first submits the best
 /// nonces that it has; a second signal stops at once. Killed at any point, the next run goes on where it was. What another
 /// run leads is left to it: with --once that is no error, without it the exit code is 11.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(before_help = "Example: poolctl farm run --once\n         poolctl farm run --json | jq -c .")]
 pub struct Run {
     /// Do whatever is due now, the grinding of this block included, and end
@@ -48,6 +50,25 @@ impl Run {
             session.call.set_dry_run();
             return Ok(Outcome::document(plan(&app, &orders)?));
         }
+        let outcome = Outcome::document(self.farm(session, &app, orders)?);
+        Ok(if session.options.json { outcome.streamed() } else { outcome })
+    }
+
+    /// The loop beside other work of this process, as the settings ask; how it ended is noted in the state.
+    #[cfg(feature = "serve")]
+    pub fn beside(session: &Session) -> Result<RunOutput> {
+        let run = Self::default();
+        let farmed = panics::catch(|| {
+            let app = App::open(session)?;
+            let orders = run.orders.or(&app)?;
+            run.farm(session, &app, orders)
+        });
+        let failure = farmed.as_ref().map_or_else(|e| Some(e.clone()), app::Document::failure);
+        session.call.note_end(failure.as_ref().map_or(base::Exit::Done, Error::exit));
+        farmed
+    }
+
+    fn farm(&self, session: &Session, app: &App<'_>, orders: Orders) -> Result<RunOutput> {
         let (json, once, follows) = (session.options.json, self.once, self.orders.follows());
         let mut output = RunOutput::new(once);
         let mut trouble = None;
@@ -63,7 +84,7 @@ impl Run {
         };
         // Whoever wants to be there always waits for the other; who comes every minute leaves it to the other.
         let leads = if once { Leads::Free } else { Leads::All };
-        let farmed = on_farm(&app, false, self.parallel, &leads, async |farm| {
+        let farmed = on_farm(app, false, self.parallel, &leads, async |farm| {
             let what = format!("plant, work and harvest for the farmers on {}", farm.site.network());
             let permit = app.value_permit(farm.work.permit, &what)?;
             if !once {
@@ -77,8 +98,7 @@ impl Run {
         if let Some(e) = trouble {
             return Err(e);
         }
-        let outcome = Outcome::document(output.ended(ran, held));
-        Ok(if json { outcome.streamed() } else { outcome })
+        Ok(output.ended(ran, held))
     }
 }
 

@@ -47,7 +47,7 @@ enum Command {
 }
 
 /// When work is submitted.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[expect(clippy::doc_markdown, reason = "clap shows these lines as they stand")]
 pub struct OrderFlags {
     /// When to submit: late, early or insured [default: kale.work_policy]
