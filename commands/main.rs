@@ -76,6 +76,7 @@ fn main() -> ExitCode {
 /// Writes the metrics, tells the watchdog, shows the result, and says with which status the process ends.
 fn finish(session: &Session, begun: Instant, mut pings: Option<Pings>, result: Result<Outcome>) -> u8 {
     let mut report = end(session, result);
+    report.outcome.streamed |= Console::has_told();
     let mut warnings = std::mem::take(&mut report.outcome.warnings);
     let mut textfile = Textfile::of(session, begun, &report.outcome.gauges);
     if let Some(Err(e)) = textfile.as_mut().map(|file| file.write(report.exit())) {

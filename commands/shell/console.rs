@@ -12,8 +12,12 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use zeroize::Zeroizing;
+
+/// Objects of a stream were written.
+static TOLD: AtomicBool = AtomicBool::new(false);
 
 /// What the three standard streams can take.
 #[derive(Debug, Clone, Copy)]
@@ -140,7 +144,13 @@ impl Console {
     pub fn tell<T: Serialize>(line: &T) -> Result<bool> {
         let text = serde_json::to_string(line)
             .map_err(|e| Error::new(Code::Bug, format!("a line cannot be written as JSON: {e}")))?;
+        TOLD.store(true, Ordering::Relaxed);
         Self::emit(&text)
+    }
+
+    /// Whether objects of a stream were written: the envelope is its last line then, however the command ends.
+    pub fn has_told() -> bool {
+        TOLD.load(Ordering::Relaxed)
     }
 
     /// Shows a page before the command ends.

@@ -33,6 +33,7 @@ mod run;
 mod same;
 mod scheduled;
 mod secrets;
+#[cfg(feature = "serve")]
 mod served;
 mod storm;
 mod strategy;

@@ -65,7 +65,8 @@ fn a_farm_that_cannot_go_on_ends_the_server() {
     let (_, lines) = serving(&mut child);
     let (ran, lines) = (ended(child), lines.join().unwrap());
     assert_eq!(ran.code, Some(4), "{}", ran.stderr);
-    assert_eq!(lines.last().unwrap()["error"]["code"], "needs_confirmation", "{lines:?}");
+    let result = lines.last().unwrap();
+    assert_eq!((&result["type"], &result["error"]["code"]), (&"result".into(), &"needs_confirmation".into()));
     // What requests may do is no consent to what the farm does.
     let mut child = desk.run(&format!("{line} --yes-value")).spawn();
     let (_, lines) = serving(&mut child);

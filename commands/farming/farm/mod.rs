@@ -15,7 +15,7 @@ commands! {
         Run(run::Run) = "farm run": app::farming::run::RunOutput | app::farming::plan::PlanOutput => app::farming::lines::Line;
         Plan(plan::Plan) = "farm plan": app::farming::plan::PlanOutput = api::get("/farm/plan", api::READER).live();
         Reconcile(Reconcile) = "farm reconcile": ReconcileOutput = api::post("/farm/reconcile", api::OPERATOR);
-        Profit(profit::ProfitCommand) = "farm profit": app::farming::profit::ProfitOutput = api::get("/farm/profit", api::POOLER_READS);
+        Profit(profit::ProfitCommand) = "farm profit": app::farming::profit::ProfitOutput = api::get("/farm/profit", api::POOLER_READS).live();
     }
 }
 

@@ -263,8 +263,8 @@ impl State {
         self.note(permit, |conn| runs::amend(conn, noted, exit))
     }
 
-    /// Writes what is no fact of the audit log and in no document of the state: the data version stays as it is, and the
-    /// disk need not have it before the next commit.
+    /// Writes what is no fact of the audit log: the data version stays as it is, and the disk need not have it before the
+    /// next commit.
     pub fn note<T>(&self, _permit: Permit<'_>, body: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         self.conn.execute_batch("PRAGMA query_only = 0; PRAGMA synchronous = NORMAL")?;
         let noted = body(&self.conn);
